@@ -1,0 +1,55 @@
+# Everything a person does with a checkout. `make demo` and `make test` need nothing before them but Python >= 3.11.
+
+PYTHON ?=
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+DATA   ?= build/serve
+LISTEN ?= 127.0.0.1:9220
+PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
+export SRC
+
+.PHONY: demo serve test check bench lock clean help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: $(VENV)/.run ## back up a real directory (SRC=..., default Python's own library), change it, restore it, compare everything
+	$(BIN)/python -m scripts.demo $(if $(SRC),"$$SRC")
+
+serve: $(VENV)/.run ## run the service in the foreground (DATA=..., LISTEN=host:port)
+	$(BIN)/holdfast serve --data "$(DATA)" --listen "$(LISTEN)"
+
+test: $(VENV)/.dev ## run the tests (PYTEST_ARGS=... to choose)
+	$(PYTEST) $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## linters, types and floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## measure against restic and borg where they are installed; writes docs/benchmarks.md
+	$(BIN)/python -m bench.run $(BENCH_ARGS)
+
+lock: $(VENV)/.dev ## renew the lock files (LOCK_ARGS=--upgrade to move versions)
+	$(BIN)/python scripts/lock.py $(LOCK_ARGS)
+
+clean: ## remove everything that was made here
+	rm -rf build dist .venv .venvs .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: made once, renewed when a lock changes. The project itself is installed from this checkout, editable,
+# with the build back end that the lock holds, so that nothing is fetched that the lock does not name.
+
+$(BIN)/python:
+	PYTHON="$(PYTHON)" sh scripts/venv.sh $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@

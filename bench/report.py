@@ -1,0 +1,111 @@
+"""Turns measurements into tables: for a person at a terminal, and for docs/benchmarks.md."""
+
+import datetime
+import os
+import platform
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from bench.engines import Engine, version
+from bench.rounds import CHANGED, FIRST, STEPS, Outcome
+from bench.samples import Sample
+
+BEGIN, END = "<!-- results of `make bench`: begin -->", "<!-- results of `make bench`: end -->"
+MIB = 1 << 20
+
+Key = tuple[str, str, str]
+
+
+def markdown(outcome: Outcome, engines: list[Engine], samples: list[Sample], rounds: int, command: str) -> str:
+    """Everything between the two marks of docs/benchmarks.md."""
+    names = [engine.name for engine in engines]
+    lines = [
+        BEGIN,
+        "",
+        f"Measured on {datetime.date.today().isoformat()} with `{command}`, medians of {rounds} rounds.",
+        "",
+    ]
+    lines += [f"- {line}" for line in _machine()]
+    lines += [f"- {engine.name}: {version(engine)}; {engine.settings}" for engine in engines]
+    lines += [
+        "",
+        "In brackets: the others' figure divided by Holdfast's, so more than 1 means that Holdfast needs less.",
+    ]
+
+    def wall(key: Key) -> float:
+        return median(cost.wall_seconds for cost in outcome.costs[key])
+
+    def cpu(key: Key) -> float:
+        return median(cost.cpu_seconds for cost in outcome.costs[key])
+
+    def peak(key: Key) -> float:
+        return median(cost.peak_bytes for cost in outcome.costs[key]) / MIB
+
+    def stored(key: Key) -> float:
+        return median(outcome.stored[key]) / MIB
+
+    for sample in samples:
+        lines += ["", f"### {sample.name}: {sample.about}"]
+        for title, value, steps, digits in (
+            ("wall clock, seconds", wall, STEPS, 2),
+            ("processor time, seconds (user and system, all processes)", cpu, STEPS, 2),
+            ("peak resident memory, MiB (all processes)", peak, STEPS, 0),
+            ("stored on disk, MiB", stored, (FIRST, CHANGED), 1),
+        ):
+            lines += ["", *_table(title, names, sample.name, steps, value, digits)]
+    return "\n".join([*lines, "", _spread(outcome), "", END])
+
+
+def _table(
+    title: str, names: list[str], sample: str, steps: tuple[str, ...], value: Callable[[Key], float], digits: int
+) -> list[str]:
+    lines = [f"| {title} | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+    for step in steps:
+        own = value((sample, names[0], step))
+        cells = [f"{own:.{digits}f}"]
+        for name in names[1:]:
+            other = value((sample, name, step))
+            cells.append(f"{other:.{digits}f} ({other / own:.2f})")
+        lines.append(f"| {step} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _spread(outcome: Outcome) -> str:
+    spreads = []
+    for costs in outcome.costs.values():
+        walls = [cost.wall_seconds for cost in costs]
+        spreads.append((max(walls) - min(walls)) / median(walls))
+    return f"Spread of wall clock between rounds, (max - min) / median: median {median(spreads):.0%}, worst {max(spreads):.0%}."
+
+
+def _machine() -> list[str]:
+    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
+    memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    mount = subprocess.run(
+        ["findmnt", "--noheadings", "--output", "FSTYPE,SOURCE", "--target", "."],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    return [
+        f"machine: {cpu}, {os.cpu_count()} cores, {memory / MIB:.0f} GiB of memory",
+        f"disk: {' on '.join(mount) or 'unknown'}; repositories, trees and restores all lie on it",
+        f"system: {platform.system()} {platform.release()}, Python {platform.python_version()}",
+    ]
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def write(page: Path, results: str) -> None:
+    """Put `results` between the marks of `page`, keeping what people wrote around them."""
+    text = page.read_text() if page.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(before + results + after)

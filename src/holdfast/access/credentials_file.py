@@ -1,0 +1,87 @@
+"""`DIR/credentials`: the root access key of a service, in the format that every AWS tool reads.
+
+The file appears whole or not at all (temporary file, fsync, link, fsync of the directory), is readable by its owner
+only, and is never overwritten: two services that start on one empty directory agree on the key of whoever was first.
+"""
+
+import base64
+import configparser
+import contextlib
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from holdfast.model.errors import InvalidInput
+
+NAME = "credentials"
+_SECTION = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An access key: its public id and its secret."""
+
+    access_key_id: str
+    secret: str = field(repr=False)
+
+
+def generate() -> AccessKey:
+    """A new access key: `HFAK` and 16 base32 characters (80 random bits); a secret of 40 characters (240 bits)."""
+    access_key_id = "HFAK" + base64.b32encode(secrets.token_bytes(10)).decode("ascii")
+    # urlsafe: a secret that can be pasted into a shell, a URL or a YAML file unquoted.
+    return AccessKey(access_key_id, secrets.token_urlsafe(30))
+
+
+def ensure(directory: Path) -> AccessKey:
+    """The access key in `directory`/credentials, made now if there is none.
+
+    Raises InvalidInput, naming file and remedy, if the file is not usable or is open to other users.
+    """
+    path = directory / NAME
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            _write(path, generate())
+    return read(path)
+
+
+def read(path: Path) -> AccessKey:
+    """The access key of profile [default] in `path`. Raises InvalidInput, naming file and remedy, if it has none."""
+    parser = configparser.RawConfigParser(default_section="")
+    try:
+        with path.open(encoding="utf-8") as lines:
+            mode = os.fstat(lines.fileno()).st_mode
+            parser.read_file(lines, str(path))
+    except (OSError, UnicodeDecodeError, configparser.Error) as unreadable:
+        raise InvalidInput(f"{path} cannot be read: {unreadable}; restore it from a copy") from unreadable
+    if mode & 0o077:
+        raise InvalidInput(f"{path} has mode {mode & 0o777:04o}, others may read the root secret: chmod 600 {path}")
+    access_key_id = parser.get(_SECTION, "aws_access_key_id", fallback="")
+    secret = parser.get(_SECTION, "aws_secret_access_key", fallback="")
+    if not access_key_id or not secret:
+        raise InvalidInput(
+            f"{path} has no aws_access_key_id and aws_secret_access_key under [{_SECTION}]: restore it from a copy, or"
+            " remove it to have a new key made"
+        )
+    return AccessKey(access_key_id, secret)
+
+
+def _write(path: Path, key: AccessKey) -> None:
+    """Make `path` hold `key`, durably. Raises FileExistsError if it has come to exist meanwhile."""
+    text = f"[{_SECTION}]\naws_access_key_id = {key.access_key_id}\naws_secret_access_key = {key.secret}\n"
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("ascii"))
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, not a rename: it fails where a rename would replace the key that another process has just made.
+        os.link(temporary, path)
+    finally:
+        os.unlink(temporary)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,136 @@
+"""How small objects travel between the agent and the service: in batches, or one by one with the nine operations.
+
+`Batched` uses our own model's operations (one request for hundreds of small files), `OneByOne` those of
+`backupstorage`. Both give the same values; whoever uses an `Exchange` does not know which it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from holdfast.agent.prefetch import prefetched
+from holdfast.client.answers import ObjectPage
+from holdfast.client.api import Api
+from holdfast.model import checksum
+from holdfast.model.errors import NotFound
+from holdfast.model.limits import SCAN_PAGE_RESULTS_MAX
+from holdfast.wire.batch import GetRecord, PutRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object of a job view or recovery point. `size` is the sum of its chunks' bytes."""
+
+    name: str
+    metadata: str | None
+    summary: str
+    """ObjectChecksum as on the wire."""
+    token: str
+    chunks: int
+    size: int
+    blob_bytes: int
+
+
+class Exchange(Protocol):
+    """What is done with small objects. Errors are those of `client.api.Api`."""
+
+    def put(self, job_id: str, records: list[PutRecord]) -> None:
+        """Store these objects; each replaces the one of its name. Durable when it returns."""
+        ...
+
+    def delete(self, job_id: str, names: Sequence[str]) -> None:
+        """Remove these names from the job view; unknown ones are no error."""
+        ...
+
+    def get(self, job_id: str, objects: Sequence[Stored]) -> list[GetRecord]:
+        """The chunks and metadata blob of each object, in the order given; not compared with its checksum yet."""
+        ...
+
+
+def listing(api: Api, job_id: str, prefix: str | None = None) -> Iterator[Stored]:
+    """The objects of a job whose name begins with `prefix`, in the order of names, a page ahead of the caller."""
+    for page in prefetched(_pages(api, job_id, prefix)):
+        for found in page.object_list:
+            yield Stored(
+                found.name,
+                found.metadata_string,
+                found.object_checksum,
+                found.object_token,
+                found.chunks_count,
+                found.bytes,
+                found.metadata_blob_length or 0,
+            )
+
+
+def _pages(api: Api, job_id: str, prefix: str | None) -> Iterator[ObjectPage]:
+    page = api.scan_objects(job_id, prefix=prefix, results_max=SCAN_PAGE_RESULTS_MAX)
+    yield page
+    while page.next_token is not None:
+        page = api.scan_objects(job_id, results_max=SCAN_PAGE_RESULTS_MAX, next_token=page.next_token)
+        yield page
+
+
+class Batched:
+    """Many objects in one request."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def put(self, job_id: str, records: list[PutRecord]) -> None:
+        self._api.put_objects(job_id, records)
+
+    def delete(self, job_id: str, names: Sequence[str]) -> None:
+        self._api.delete_objects(job_id, names)
+
+    def get(self, job_id: str, objects: Sequence[Stored]) -> list[GetRecord]:
+        return self._api.get_objects(job_id, [one.token for one in objects])
+
+
+class OneByOne:
+    """One request (or three, for what PutObject cannot carry) per object."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def put(self, job_id: str, records: list[PutRecord]) -> None:
+        for record in records:
+            if record.metadata_blob is None:
+                self._api.put_object(
+                    job_id, record.name, record.data, record.digest, metadata_string=record.metadata_string
+                )
+            else:
+                self._put_with_blob(job_id, record)
+
+    def _put_with_blob(self, job_id: str, record: PutRecord) -> None:
+        upload_id = self._api.start_object(job_id, record.name)
+        digests = []
+        if record.data is not None and record.digest is not None:
+            self._api.put_chunk(job_id, upload_id, 0, record.data, record.digest)
+            digests.append(record.digest)
+        self._api.notify_object_complete(
+            job_id,
+            upload_id,
+            checksum.summary(digests),
+            metadata_string=record.metadata_string,
+            metadata_blob=record.metadata_blob,
+        )
+
+    def delete(self, job_id: str, names: Sequence[str]) -> None:
+        for name in names:
+            try:
+                self._api.delete_object(job_id, name)
+            except NotFound:
+                continue
+
+    def get(self, job_id: str, objects: Sequence[Stored]) -> list[GetRecord]:
+        return [self._get(job_id, one) for one in objects]
+
+    def _get(self, job_id: str, wanted: Stored) -> GetRecord:
+        chunks = [
+            (chunk.index, bytes(self._api.get_chunk(job_id, chunk.chunk_token)))
+            for chunk in self._api.list_chunks(job_id, wanted.token)
+        ]
+        if not wanted.blob_bytes:
+            return GetRecord(chunks)
+        blob = self._api.get_object_metadata(job_id, wanted.token).metadata_blob
+        return GetRecord(chunks, None if blob is None else bytes(blob))

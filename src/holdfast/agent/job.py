@@ -1,0 +1,49 @@
+"""The life of a backup job as the agent sees it: take up the one an interrupted run left, or start another.
+
+A source has one running job at most (the service sees to that). Its job view is all the memory that resuming needs.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from holdfast.client.api import Api
+from holdfast.model.arn import ACCOUNT, source_arn
+from holdfast.model.errors import AlreadyExists, InvalidState, NotFound
+
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/holdfast"
+"""AWS's operations demand a role; the service accepts any well-formed one."""
+_RUNNING = "RUNNING"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A running backup job of ours; `base` is the recovery point that it starts from, or None."""
+
+    id: str
+    resumed: bool
+    base: str | None
+
+
+def claim(api: Api, vault: str, source: str) -> Job:
+    """The running job of `source`, or a new one. Raises NotFound where there is no such vault."""
+    running = _running(api, vault, source)
+    resumed = running is not None
+    if running is None:
+        try:
+            running = api.start_backup_job(
+                vault, source_arn(source), ROLE_ARN, idempotency_token=uuid.uuid4().hex
+            ).backup_job_id
+        except NotFound as missing:
+            raise NotFound(f"{missing.message}; create the vault {vault!r} first, or name another") from missing
+        except (AlreadyExists, InvalidState):
+            running = _running(api, vault, source)
+            if running is None:
+                raise
+            resumed = True
+    return Job(running, resumed, api.get_incremental_base_backup(running))
+
+
+def _running(api: Api, vault: str, source: str) -> str | None:
+    for job in api.list_backup_jobs(resource_arn=source_arn(source), state=_RUNNING, vault=vault):
+        return job.backup_job_id
+    return None

@@ -1,0 +1,196 @@
+"""A restore from beginning to end: list, make directories, write files in parallel, link, close directories.
+
+What always holds: nothing is written outside the target; a file takes its place only whole and verified; memory does
+not grow with the tree. Directories stay open to their owner alone until all that belongs below them is written.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from holdfast.agent.attributes import Attributes
+from holdfast.agent.crew import ByteBudget, Crew
+from holdfast.agent.directory import Directory
+from holdfast.agent.exchange import Batched, Exchange, OneByOne, Stored
+from holdfast.agent.report import RestoreReport, Tally
+from holdfast.agent.restore_large import LargeRestores
+from holdfast.agent.restore_links import Links, link
+from holdfast.agent.restore_small import (
+    SMALL_BYTES_MAX,
+    UNIT_BYTES_MAX,
+    UNIT_DIRECTORIES_MAX,
+    UNIT_ENTRIES_MAX,
+    SmallRestores,
+    named,
+)
+from holdfast.agent.selection import selected
+from holdfast.agent.target import PRIVATE_MODE, Target, set_attributes
+from holdfast.agent.wanted import Wanted, interpret
+from holdfast.client.api import Api
+from holdfast.model.clock import Clock
+from holdfast.model.errors import InvalidInput
+from holdfast.model.limits import MIB
+
+BYTES_IN_FLIGHT_MAX = 64 * MIB
+WAITING_MAX = 5000
+"""So many directories or links may wait until everything before them is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to restore, and where. `paths` are relative to the source; none means all of it."""
+
+    recovery_point_arn: str
+    to: str
+    paths: tuple[str, ...] = ()
+    batches: bool = True
+    small_threads: int = 3
+    file_threads: int = 3
+    chunk_threads: int = 4
+
+
+def restore(api: Api, plan: Plan, tally: Tally[RestoreReport], clock: Clock) -> None:
+    """Carry out `plan`, counting in `tally`. Raises errors of model/errors; what is already written stays."""
+    began_us = clock.now_us()
+    report = tally.report
+    report.recovery_point_arn, report.to = plan.recovery_point_arn, plan.to
+    try:
+        target = Target(plan.to)
+    except OSError as error:
+        raise InvalidInput(f"{plan.to} cannot be written to: {error.strerror}; name another directory") from error
+    job_id = api.start_restore_job(plan.recovery_point_arn)
+    _Run(api, plan, job_id, target, tally, clock).write()
+    api.complete_restore_job(job_id)
+    report.seconds = (clock.now_us() - began_us) / 1e6
+
+
+class _Run:
+    def __init__(
+        self, api: Api, plan: Plan, job_id: str, target: Target, tally: Tally[RestoreReport], clock: Clock
+    ) -> None:
+        self._api = api
+        self._plan = plan
+        self._job_id = job_id
+        self._target = target
+        self._tally = tally
+        self._clock = clock
+        self._links = Links()
+        self._unit = _Unit()
+        self._open: list[tuple[str, tuple[bytes, ...], Attributes]] = []
+        self._later: list[Wanted] = []
+        self._chunk_crew = Crew("chunk", plan.chunk_threads, plan.chunk_threads)
+        self._file_crew = Crew("file", plan.file_threads, plan.file_threads)
+        self._small_crew = Crew("small", plan.small_threads, 2)
+        exchange: Exchange = Batched(api) if plan.batches else OneByOne(api)
+        self._small = SmallRestores(exchange, job_id, self._links, tally)
+        budget = ByteBudget(BYTES_IN_FLIGHT_MAX)
+        self._large = LargeRestores(api, job_id, self._chunk_crew, budget, self._links, tally)
+        self._parent: tuple[tuple[bytes, ...], Directory] = ((), target.root)
+
+    def write(self) -> None:
+        """Everything selected is written, or named in the report, on return."""
+        crews = (self._chunk_crew, self._file_crew, self._small_crew)
+        with self._chunk_crew, self._file_crew, self._small_crew:
+            try:
+                for stored in selected(self._api, self._job_id, self._plan.paths):
+                    self._place(stored)
+                    if len(self._open) >= WAITING_MAX or len(self._later) >= WAITING_MAX:
+                        self._settle(stored.name)
+                self._settle(None)
+            except BaseException as error:
+                for crew in crews:
+                    crew.fail(error)
+                raise
+
+    def _place(self, stored: Stored) -> None:
+        try:
+            attributes, foreign, parts = interpret(stored, self._clock.now_us())
+        except InvalidInput as unusable:
+            self._tally.problem(stored.name, unusable.message)
+            return
+        named(self._tally, stored.name, lambda: self._hand_out(stored, attributes, foreign, parts))
+
+    def _hand_out(self, stored: Stored, attributes: Attributes, foreign: bool, parts: tuple[bytes, ...]) -> None:
+        if attributes.kind == "d":
+            directory = self._target.make(parts, PRIVATE_MODE)
+            self._open.append((stored.name, parts, attributes))
+            self._tally.add(directories=1)
+            if stored.blob_bytes:
+                self._add(Wanted(stored, attributes, foreign, directory, b""))
+            return
+        one = Wanted(stored, attributes, foreign, self._directory(parts[:-1]), parts[-1])
+        if self._links.is_later(one, parts):
+            self._later.append(one)
+        elif attributes.kind == "f" and stored.size > SMALL_BYTES_MAX:
+            self._file_crew.submit(lambda: named(self._tally, one.name, lambda: self._large.write(one)))
+        else:
+            self._add(one)
+
+    def _directory(self, parts: tuple[bytes, ...]) -> Directory:
+        if self._parent[0] != parts:
+            self._parent = (parts, self._target.directory(parts))
+        return self._parent[1]
+
+    def _add(self, one: Wanted) -> None:
+        if self._unit.add(one):
+            self._flush()
+
+    def _flush(self) -> None:
+        unit, self._unit = self._unit, _Unit()
+        if unit.wanted:
+            self._small_crew.submit(lambda: self._small.write(unit.wanted))
+
+    def _settle(self, reached: str | None) -> None:
+        """All handed out is written; then links are made, and directories that lie before `reached` are closed."""
+        self._flush()
+        self._small_crew.drain()
+        self._file_crew.drain()
+        later, self._later = self._later, []
+        for one in later:
+            self._link(one)
+        # '0' follows '/': a name from there on lies behind all that the directory holds.
+        done = [one for one in self._open if reached is None or one[0] + "0" <= reached]
+        self._open = [one for one in self._open if reached is not None and one[0] + "0" > reached]
+        for name, parts, attributes in reversed(done):
+            named(self._tally, name, partial(self._close, parts, attributes))
+
+    def _link(self, one: Wanted) -> None:
+        first = self._links.first(one)
+        if first is not None:
+            parts, identity = first
+            try:
+                directory = self._target.existing(parts[:-1])
+            except OSError:
+                directory = None
+            if directory is not None and link(directory, parts[-1], identity, one):
+                self._tally.add(hard_links=1, objects_done=1)
+                return
+        if one.stored.size > SMALL_BYTES_MAX:
+            named(self._tally, one.name, lambda: self._large.write(one))
+        else:
+            self._small.write([one])
+
+    def _close(self, parts: tuple[bytes, ...], attributes: Attributes) -> None:
+        if parts or not self._plan.paths:
+            set_attributes(self._target.existing(parts).fd, attributes)
+
+
+class _Unit:
+    """Objects gathered until a batch is full."""
+
+    __slots__ = ("directories", "size", "wanted")
+
+    def __init__(self) -> None:
+        self.wanted: list[Wanted] = []
+        self.size = 0
+        self.directories: set[int] = set()
+
+    def add(self, one: Wanted) -> bool:
+        """Take `one` in; True when the unit is full."""
+        self.wanted.append(one)
+        self.size += one.stored.size + one.stored.blob_bytes
+        self.directories.add(one.directory.fd)
+        return (
+            self.size >= UNIT_BYTES_MAX
+            or len(self.wanted) >= UNIT_ENTRIES_MAX
+            or len(self.directories) >= UNIT_DIRECTORIES_MAX
+        )

@@ -1,0 +1,98 @@
+"""Descriptors of files that are read again and again, kept open up to a number.
+
+What is always true here: a descriptor is closed only when no reader is inside it. (Closed earlier, its number could
+be given to another file, and the reader would return that file's bytes.)
+"""
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class _Open:
+    __slots__ = ("descriptor", "readers", "retired")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.readers = 0
+        self.retired = False
+
+
+class OpenFiles:
+    """Reads ranges of files by path; keeps the `files_max` latest open. Safe for many threads. Raises OSError."""
+
+    def __init__(self, files_max: int) -> None:
+        self._files_max = files_max
+        self._lock = threading.Lock()
+        self._files: OrderedDict[str, _Open] = OrderedDict()
+
+    def read(self, path: Path | str, offset: int, length: int) -> bytes:
+        """The bytes from `offset`; fewer than `length` only where the file ends."""
+        key = str(path)
+        file = self._take(key)
+        try:
+            data = os.pread(file.descriptor, length, offset)
+            if len(data) == length or not data:
+                return data
+            return _read_on(file.descriptor, offset, length, data)
+        finally:
+            self._give_back(file)
+
+    def forget(self, path: Path | str) -> None:
+        """Stop keeping the file open: its name is about to go."""
+        with self._lock:
+            file = self._files.pop(str(path), None)
+            if file is not None:
+                self._retire(file)
+
+    def close(self) -> None:
+        """Close every file; those being read close when their reader leaves."""
+        with self._lock:
+            while self._files:
+                self._retire(self._files.popitem()[1])
+
+    def _take(self, key: str) -> _Open:
+        with self._lock:
+            file = self._files.get(key)
+            if file is not None:
+                self._files.move_to_end(key)
+                file.readers += 1
+                return file
+        # Opening may wait for the disk, so it happens outside the lock; of two openers the later one keeps its own.
+        file = _Open(os.open(key, _READ_FLAGS))
+        file.readers = 1
+        with self._lock:
+            if key in self._files:
+                file.retired = True
+                return file
+            self._files[key] = file
+            while len(self._files) > self._files_max:
+                self._retire(self._files.popitem(last=False)[1])
+        return file
+
+    def _give_back(self, file: _Open) -> None:
+        with self._lock:
+            file.readers -= 1
+            last = file.retired and file.readers == 0
+        if last:
+            os.close(file.descriptor)
+
+    def _retire(self, file: _Open) -> None:
+        file.retired = True
+        if file.readers == 0:
+            os.close(file.descriptor)
+
+
+def _read_on(descriptor: int, offset: int, length: int, first: bytes) -> bytes:
+    parts = [first]
+    got = len(first)
+    while got < length:
+        more = os.pread(descriptor, length - got, offset + got)
+        if not more:
+            break
+        parts.append(more)
+        got += len(more)
+    return b"".join(parts)

@@ -1,0 +1,141 @@
+"""Rows of chunks: which chunk of a vault stands where, and which objects use it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from holdfast.catalog import sql
+from holdfast.catalog.objects import View
+from holdfast.catalog.transaction import Tx
+
+_SQL = sql.load("chunk_index")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownChunk:
+    """A chunk that the vault holds. A `bad` one failed its check and must be written anew."""
+
+    chunk_no: int
+    raw_bytes: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A chunk whose frame is durable in a pack."""
+
+    chunk_id: bytes
+    sealed_digest: bytes
+    raw_bytes: int
+    pack: bytes
+    frame_offset: int
+    frame_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """A chunk of an object, with all that is needed to read it. `index` is the chunk's index in the object."""
+
+    index: int
+    chunk_no: int
+    chunk_id: bytes
+    sealed_digest: bytes
+    raw_bytes: int
+    pack: bytes
+    pack_no: int
+    frame_offset: int
+    frame_bytes: int
+
+
+def find(tx: Tx, vault_no: int, chunk_id: bytes) -> KnownChunk | None:
+    """The chunk of that id in the vault, or None."""
+    row = tx.one(_SQL["find"], {"vault_no": vault_no, "chunk_id": chunk_id})
+    return KnownChunk(*row) if row else None
+
+
+def record(tx: Tx, vault_no: int, chunk: NewChunk) -> int:
+    """The number of the chunk, which is new, or was known already, or was bad and is healed by this frame."""
+    known = find(tx, vault_no, chunk.chunk_id)
+    if known is not None and not known.bad:
+        return known.chunk_no
+    place = {
+        "pack_no": _pack_no(tx, vault_no, chunk.pack),
+        "frame_offset": chunk.frame_offset,
+        "frame_bytes": chunk.frame_bytes,
+    }
+    if known is not None:
+        tx.run(_SQL["heal"], {"chunk_no": known.chunk_no, **place})
+        return known.chunk_no
+    row = tx.one(_SQL["next_chunk_no"])
+    assert row is not None
+    tx.run(
+        _SQL["insert"],
+        {
+            "chunk_no": row[0],
+            "vault_no": vault_no,
+            "chunk_id": chunk.chunk_id,
+            "sealed_digest": chunk.sealed_digest,
+            "raw_bytes": chunk.raw_bytes,
+            **place,
+        },
+    )
+    return int(row[0])
+
+
+def mark_bad(tx: Tx, chunk: ChunkRow) -> None:
+    """Declares the frame at that very place bad; a chunk that was healed in the meantime stays good."""
+    tx.run(
+        _SQL["mark_bad"],
+        {"chunk_no": chunk.chunk_no, "pack_no": chunk.pack_no, "frame_offset": chunk.frame_offset},
+    )
+
+
+def refer(tx: Tx, references: Iterable[tuple[int, int, int]]) -> None:
+    """References (object number, chunk index, chunk number); each index of an object must be free."""
+    tx.many(
+        _SQL["insert_reference"],
+        [
+            {"object_no": object_no, "chunk_index": index, "chunk_no": chunk_no}
+            for object_no, index, chunk_no in references
+        ],
+    )
+
+
+def find_reference(tx: Tx, object_no: int, index: int) -> tuple[bytes, bytes, int] | None:
+    """Chunk id, sealed digest and length in bytes of what the object has at `index`, or None."""
+    row = tx.one(_SQL["find_reference"], {"object_no": object_no, "chunk_index": index})
+    return (row[0], row[1], row[2]) if row else None
+
+
+def page(tx: Tx, object_no: int, after: int, limit: int) -> list[ChunkRow]:
+    """Up to `limit` chunks of the object with indexes greater than `after` (-1: from the start), ascending."""
+    return [ChunkRow(*row) for row in tx.all(_SQL["page"], {"object_no": object_no, "after": after, "limit": limit})]
+
+
+def find_by_number(tx: Tx, vault_no: int, chunk_no: int) -> ChunkRow | None:
+    """The chunk of that number in the vault (with index 0), or None."""
+    row = tx.one(_SQL["find_by_number"], {"chunk_no": chunk_no, "vault_no": vault_no})
+    return ChunkRow(*row) if row else None
+
+
+def find_possessed(tx: Tx, vault_no: int, view: View, chunk_id: bytes) -> tuple[int, int] | None:
+    """Number and length of a good chunk that is in the job's base or was sent in the job, else None (DESIGN.md 3.12)."""
+    row = tx.one(
+        _SQL["find_possessed"],
+        {
+            "vault_no": vault_no,
+            "chunk_id": chunk_id,
+            "job_no": view.job_no,
+            "series_no": view.series_no,
+            "seq": view.seq,
+        },
+    )
+    return (row[0], row[1]) if row else None
+
+
+def _pack_no(tx: Tx, vault_no: int, uid: bytes) -> int:
+    row = tx.one(_SQL["find_pack"], {"uid": uid})
+    if row is None:
+        tx.run(_SQL["insert_pack"], {"uid": uid, "vault_no": vault_no})
+        row = tx.one(_SQL["find_pack"], {"uid": uid})
+        assert row is not None
+    return int(row[0])

@@ -1,0 +1,252 @@
+"""Rows of objects: uploads, the objects of a job, and the views that readers see.
+
+Which rows a view holds is said at the head of `migrations/0001_start.sql`.
+"""
+
+from dataclasses import dataclass
+
+from holdfast.catalog import sql
+from holdfast.catalog.transaction import Tx
+
+_SQL = sql.load("objects")
+
+_NO_TIME = -(2**62)
+_ALL_TIME = 2**62
+_NAME_CEILING = "\U0010ffff" * 1025
+"""Greater than every name: names have at most 4096 bytes, 1024 characters of the greatest code point."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a reader sees: the series at `seq`, and for a running backup job (`own` > 0) its own changes on top."""
+
+    series_no: int
+    seq: int
+    own: int = 0
+    job_no: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """An object that is whole."""
+
+    object_no: int
+    name: str
+    completed_us: int
+    chunk_count: int
+    total_bytes: int
+    sealed_checksum: bytes
+    metadata_string: str | None
+    metadata_chunk_no: int | None
+    metadata_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRow:
+    """An object that its job is writing, has written (WHOLE) or has replaced again (GONE)."""
+
+    object_no: int
+    name: str
+    state: str
+    throw_on_duplicate: int
+    sealed_checksum: bytes | None
+    metadata_string: str | None
+    metadata_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageFilter:
+    """Which objects of a view: names from `lowest` on (inclusive), after `after`, below `highest`, times exclusive."""
+
+    lowest: str = ""
+    after: str = ""
+    highest: str = _NAME_CEILING
+    created_after: int = _NO_TIME
+    created_before: int = _ALL_TIME
+
+
+def next_object_no(tx: Tx) -> int:
+    """The number of the next object; numbers are never used twice."""
+    row = tx.one(_SQL["next_object_no"])
+    assert row is not None
+    return int(row[0])
+
+
+def insert_upload(tx: Tx, view: View, name: str, throw_on_duplicate: bool) -> int:
+    """A new open upload of a running job; its number."""
+    object_no = next_object_no(tx)
+    tx.run(_SQL["insert"], _insert_params(view, object_no, name, throw_on_duplicate=throw_on_duplicate))
+    return object_no
+
+
+def insert_whole(tx: Tx, view: View, objects: list[ObjectRow]) -> None:
+    """New whole objects of a running job, numbered by the caller from `next_object_no` on; the names must be free."""
+    tx.many(
+        _SQL["insert"],
+        [
+            {
+                "object_no": one.object_no,
+                "series_no": view.series_no,
+                "job_no": view.job_no,
+                "name": one.name,
+                "state": "WHOLE",
+                "from_seq": view.own,
+                "throw_on_duplicate": 0,
+                "completed_us": one.completed_us,
+                "chunk_count": one.chunk_count,
+                "bytes": one.total_bytes,
+                "sealed_checksum": one.sealed_checksum,
+                "metadata_string": one.metadata_string,
+                "metadata_chunk_no": one.metadata_chunk_no,
+                "metadata_bytes": one.metadata_bytes,
+            }
+            for one in objects
+        ],
+    )
+
+
+def find_upload(tx: Tx, job_no: int, object_no: int) -> UploadRow | None:
+    """The upload of that number in that job, or None."""
+    row = tx.one(_SQL["find_upload"], {"object_no": object_no, "job_no": job_no})
+    return UploadRow(*row) if row else None
+
+
+def complete(tx: Tx, view: View, done: ObjectRow) -> None:
+    """Makes an open upload an object of the job's view. The name must have been freed by `retire`."""
+    tx.run(
+        _SQL["complete"],
+        {
+            "object_no": done.object_no,
+            "own": view.own,
+            "completed_us": done.completed_us,
+            "chunk_count": done.chunk_count,
+            "bytes": done.total_bytes,
+            "sealed_checksum": done.sealed_checksum,
+            "metadata_string": done.metadata_string,
+            "metadata_chunk_no": done.metadata_chunk_no,
+            "metadata_bytes": done.metadata_bytes,
+        },
+    )
+
+
+def retire(tx: Tx, view: View, names: list[str]) -> None:
+    """Takes the job's own objects of these names out of its view."""
+    tx.many(_SQL["retire_own"], [{"series_no": view.series_no, "name": name, "own": view.own} for name in names])
+
+
+def delete(tx: Tx, view: View, name: str) -> bool:
+    """Removes `name` from the view of a running job; False if the view never held it."""
+    present = find(tx, view, name) is not None
+    if not present:
+        return tx.one(_SQL["find_deletion"], {"job_no": view.job_no, "name": name}) is not None
+    retire(tx, view, [name])
+    tx.run(_SQL["insert_deletion"], {"job_no": view.job_no, "name": name})
+    return True
+
+
+def find(tx: Tx, view: View, name: str) -> tuple[int, bytes] | None:
+    """Number and sealed checksum of the object called `name` in the view, or None."""
+    key = {"series_no": view.series_no, "name": name, "seq": view.seq, "own": view.own}
+    if view.own:
+        row = tx.one(_SQL["find_own"], key)
+        if row is not None:
+            return row[0], row[1]
+        if tx.one(_SQL["find_deletion"], {"job_no": view.job_no, "name": name}) is not None:
+            return None
+    row = tx.one(_SQL["find_inherited"], key)
+    return (row[0], row[1]) if row else None
+
+
+def page(tx: Tx, view: View, chosen: PageFilter, limit: int) -> list[ObjectRow]:
+    """Up to `limit` objects of the view in ascending order of names by UTF-8 bytes."""
+    rows = tx.all(
+        _SQL["page"],
+        {
+            "series_no": view.series_no,
+            "seq": view.seq,
+            "own": view.own,
+            "job_no": view.job_no,
+            # One lower bound, the greater: with two, the database may start at the smaller and read everything again.
+            "lowest": max(chosen.lowest, chosen.after),
+            "after": chosen.after,
+            "highest": chosen.highest,
+            "created_after": chosen.created_after,
+            "created_before": chosen.created_before,
+            "limit": limit,
+        },
+    )
+    return [ObjectRow(*row) for row in rows]
+
+
+def find_by_number(tx: Tx, view: View, object_no: int) -> ObjectRow | None:
+    """The object of that number if the view may see it, or None."""
+    row = tx.one(
+        _SQL["find_by_number"],
+        {"object_no": object_no, "series_no": view.series_no, "seq": view.seq, "own": view.own},
+    )
+    return ObjectRow(*row) if row else None
+
+
+def count_open(tx: Tx, job_no: int) -> int:
+    """Uploads of the job that nobody completed."""
+    row = tx.one(_SQL["count_open"], {"job_no": job_no})
+    assert row is not None
+    return int(row[0])
+
+
+def drop_open(tx: Tx, job_no: int) -> None:
+    """Gives up the job's open uploads."""
+    tx.run(_SQL["drop_open"], {"job_no": job_no})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a job changes in number of objects and bytes of the view, against its base."""
+
+    objects: int
+    total_bytes: int
+
+
+def count_change(tx: Tx, view: View) -> Change:
+    """The difference that a commit makes; costs what the job changed."""
+    key = {"series_no": view.series_no, "seq": view.seq, "own": view.own, "job_no": view.job_no}
+    added = tx.one(_SQL["count_added"], {"series_no": view.series_no, "own": view.own})
+    closing = tx.one(_SQL["count_closing"], key)
+    assert added is not None
+    assert closing is not None
+    return Change(objects=added[0] - closing[0], total_bytes=added[1] - closing[1])
+
+
+def close(tx: Tx, view: View) -> None:
+    """Ends, at the job's seq, every inherited object that the job replaced or deleted."""
+    tx.run(_SQL["close"], {"series_no": view.series_no, "seq": view.seq, "own": view.own, "job_no": view.job_no})
+
+
+def added_page(tx: Tx, view: View, after: int, limit: int) -> list[ObjectRow]:
+    """Up to `limit` objects that the job added, in order of their numbers, from beyond `after`."""
+    rows = tx.all(_SQL["added_page"], {"series_no": view.series_no, "own": view.own, "after": after, "limit": limit})
+    return [ObjectRow(*row) for row in rows]
+
+
+def deletions_page(tx: Tx, job_no: int, after: str, limit: int) -> list[str]:
+    """Up to `limit` names that the job deleted, in order, from beyond `after`."""
+    return [str(row[0]) for row in tx.all(_SQL["deletions_page"], {"job_no": job_no, "after": after, "limit": limit})]
+
+
+def _insert_params(view: View, object_no: int, name: str, *, throw_on_duplicate: bool) -> dict[str, object]:
+    return {
+        "object_no": object_no,
+        "series_no": view.series_no,
+        "job_no": view.job_no,
+        "name": name,
+        "state": "OPEN",
+        "from_seq": None,
+        "throw_on_duplicate": int(throw_on_duplicate),
+        "completed_us": None,
+        "chunk_count": 0,
+        "bytes": 0,
+        "sealed_checksum": None,
+        "metadata_string": None,
+        "metadata_chunk_no": None,
+        "metadata_bytes": None,
+    }

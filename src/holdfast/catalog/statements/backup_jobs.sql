@@ -1,0 +1,55 @@
+-- name: find_series
+SELECT series_no, last_seq FROM series WHERE vault_no = :vault_no AND resource_arn = :resource_arn;
+
+-- name: insert_series
+INSERT INTO series (vault_no, resource_arn, resource_type, last_seq) VALUES (:vault_no, :resource_arn, :resource_type, 0);
+
+-- name: take_seq
+UPDATE series SET last_seq = last_seq + 1 WHERE series_no = :series_no;
+
+-- name: newest_kept
+SELECT max(seq) FROM recovery_points WHERE series_no = :series_no AND state = 'KEPT';
+
+-- name: insert
+INSERT INTO backup_jobs (uid, series_no, seq, base_seq, point_uid, state, role_arn, idempotency_token, options,
+                         created_us, touched_us, lease_us)
+VALUES (:uid, :series_no, :seq, :base_seq, :point_uid, 'RUNNING', :role_arn, :idempotency_token, :options,
+        :now_us, :now_us, :lease_us);
+
+-- name: select
+SELECT j.job_no, j.uid, j.series_no, j.seq, j.base_seq, j.point_uid, j.state, j.message, j.role_arn, j.options,
+       j.created_us, j.touched_us, j.lease_us, j.finished_us, s.resource_arn, v.vault_no, v.uid, v.name,
+       p.bytes, p.object_count
+FROM backup_jobs j
+JOIN series s ON s.series_no = j.series_no
+JOIN vaults v ON v.vault_no = s.vault_no
+LEFT JOIN recovery_points p ON p.series_no = j.series_no AND p.seq = j.seq
+
+-- Appended to `select`. A job whose lease is over counts as expired even before it was moved.
+-- name: chosen
+WHERE j.job_no < :before_no
+  AND (:vault_name IS NULL OR v.name = :vault_name)
+  AND (:resource_arn IS NULL OR s.resource_arn = :resource_arn)
+  AND (:resource_type IS NULL OR s.resource_type = :resource_type)
+  AND (:state IS NULL OR :state = CASE WHEN j.state NOT IN ('RUNNING', 'COMMITTING') THEN j.state
+                                       WHEN j.touched_us + j.lease_us < :now_us THEN 'EXPIRED'
+                                       ELSE 'RUNNING' END)
+  AND (:created_after IS NULL OR j.created_us > :created_after)
+  AND (:created_before IS NULL OR j.created_us < :created_before)
+  AND (:finished_after IS NULL OR j.finished_us > :finished_after)
+  AND (:finished_before IS NULL OR j.finished_us < :finished_before)
+ORDER BY j.job_no DESC
+LIMIT :limit;
+
+-- name: touch
+UPDATE backup_jobs SET touched_us = :now_us WHERE job_no = :job_no;
+
+-- name: move
+UPDATE backup_jobs SET state = :state, message = :message, finished_us = :finished_us
+WHERE job_no = :job_no AND state IN ('RUNNING', 'COMMITTING');
+
+-- name: overdue
+SELECT uid FROM backup_jobs WHERE state IN ('RUNNING', 'COMMITTING') AND touched_us + lease_us < :now_us LIMIT :limit;
+
+-- name: drop_deletions
+DELETE FROM deletions WHERE job_no = :job_no;

@@ -1,0 +1,52 @@
+-- name: find
+SELECT chunk_no, raw_bytes, bad FROM chunks WHERE vault_no = :vault_no AND chunk_id = :chunk_id;
+
+-- name: find_pack
+SELECT pack_no FROM packs WHERE uid = :uid;
+
+-- name: insert_pack
+INSERT INTO packs (uid, vault_no) VALUES (:uid, :vault_no);
+
+-- name: next_chunk_no
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0) + 1;
+
+-- name: insert
+INSERT INTO chunks (chunk_no, vault_no, chunk_id, sealed_digest, raw_bytes, pack_no, frame_offset, frame_bytes)
+VALUES (:chunk_no, :vault_no, :chunk_id, :sealed_digest, :raw_bytes, :pack_no, :frame_offset, :frame_bytes);
+
+-- name: heal
+UPDATE chunks SET pack_no = :pack_no, frame_offset = :frame_offset, frame_bytes = :frame_bytes, bad = 0
+WHERE chunk_no = :chunk_no;
+
+-- name: mark_bad
+UPDATE chunks SET bad = 1 WHERE chunk_no = :chunk_no AND pack_no = :pack_no AND frame_offset = :frame_offset;
+
+-- name: insert_reference
+INSERT INTO object_chunks (object_no, chunk_index, chunk_no) VALUES (:object_no, :chunk_index, :chunk_no);
+
+-- name: find_reference
+SELECT c.chunk_id, c.sealed_digest, c.raw_bytes
+FROM object_chunks r JOIN chunks c ON c.chunk_no = r.chunk_no
+WHERE r.object_no = :object_no AND r.chunk_index = :chunk_index;
+
+-- name: page
+SELECT r.chunk_index, c.chunk_no, c.chunk_id, c.sealed_digest, c.raw_bytes, p.uid, c.pack_no, c.frame_offset, c.frame_bytes
+FROM object_chunks r JOIN chunks c ON c.chunk_no = r.chunk_no JOIN packs p ON p.pack_no = c.pack_no
+WHERE r.object_no = :object_no AND r.chunk_index > :after
+ORDER BY r.chunk_index LIMIT :limit;
+
+-- name: find_by_number
+SELECT 0, c.chunk_no, c.chunk_id, c.sealed_digest, c.raw_bytes, p.uid, c.pack_no, c.frame_offset, c.frame_bytes
+FROM chunks c JOIN packs p ON p.pack_no = c.pack_no
+WHERE c.chunk_no = :chunk_no AND c.vault_no = :vault_no;
+
+-- What the caller has shown to possess: what is in the base of the job, or was sent in the job.
+-- name: find_possessed
+SELECT c.chunk_no, c.raw_bytes
+FROM chunks c JOIN object_chunks r ON r.chunk_no = c.chunk_no JOIN objects o ON o.object_no = r.object_no
+WHERE c.vault_no = :vault_no AND c.chunk_id = :chunk_id AND c.bad = 0
+  AND (o.job_no = :job_no
+       OR (o.series_no = :series_no AND o.from_seq <= :seq
+           AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
+           AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no))))
+LIMIT 1;

@@ -1,0 +1,110 @@
+-- Which rows a reader sees is said at the head of migrations/0001_start.sql. In the statements below :seq is the newest
+-- committed seq that the reader sees (0: none) and :own is the seq of the job that reads its own view (0: a restore job).
+
+-- name: next_object_no
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'objects'), 0) + 1;
+
+-- name: insert
+INSERT INTO objects (object_no, series_no, job_no, name, state, from_seq, to_seq, throw_on_duplicate, completed_us,
+                     chunk_count, bytes, sealed_checksum, metadata_string, metadata_chunk_no, metadata_bytes)
+VALUES (:object_no, :series_no, :job_no, :name, :state, :from_seq, 9223372036854775807, :throw_on_duplicate,
+        :completed_us, :chunk_count, :bytes, :sealed_checksum, :metadata_string, :metadata_chunk_no, :metadata_bytes);
+
+-- name: find_upload
+SELECT object_no, name, state, throw_on_duplicate, sealed_checksum, metadata_string, metadata_bytes
+FROM objects WHERE object_no = :object_no AND job_no = :job_no;
+
+-- name: complete
+UPDATE objects
+SET state = 'WHOLE', from_seq = :own, completed_us = :completed_us, chunk_count = :chunk_count, bytes = :bytes,
+    sealed_checksum = :sealed_checksum, metadata_string = :metadata_string,
+    metadata_chunk_no = :metadata_chunk_no, metadata_bytes = :metadata_bytes
+WHERE object_no = :object_no AND state = 'OPEN';
+
+-- name: retire_own
+UPDATE objects SET state = 'GONE', from_seq = NULL
+WHERE series_no = :series_no AND name = :name AND from_seq = :own;
+
+-- name: insert_deletion
+INSERT INTO deletions (job_no, name) VALUES (:job_no, :name) ON CONFLICT DO NOTHING;
+
+-- name: find_deletion
+SELECT 1 FROM deletions WHERE job_no = :job_no AND name = :name;
+
+-- name: find_own
+SELECT object_no, sealed_checksum FROM objects WHERE series_no = :series_no AND name = :name AND from_seq = :own;
+
+-- name: find_inherited
+SELECT object_no, sealed_checksum FROM objects
+WHERE series_no = :series_no AND name = :name AND from_seq <= :seq
+  AND from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
+  AND (to_seq > :seq OR to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no));
+
+-- name: page
+SELECT o.object_no, o.name, o.completed_us, o.chunk_count, o.bytes, o.sealed_checksum, o.metadata_string,
+       o.metadata_chunk_no, o.metadata_bytes
+FROM objects o
+WHERE o.series_no = :series_no AND o.from_seq IS NOT NULL
+  AND o.name >= :lowest AND o.name < :highest AND o.name <> :after
+  AND o.completed_us > :created_after AND o.completed_us < :created_before
+  AND (o.from_seq = :own
+       OR (o.from_seq <= :seq
+           AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
+           AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no))
+           AND (:own = 0
+                OR (NOT EXISTS (SELECT 1 FROM objects n
+                                WHERE n.series_no = :series_no AND n.name = o.name AND n.from_seq = :own)
+                    AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.job_no = :job_no AND d.name = o.name)))))
+ORDER BY o.name
+LIMIT :limit;
+
+-- name: find_by_number
+SELECT o.object_no, o.name, o.completed_us, o.chunk_count, o.bytes, o.sealed_checksum, o.metadata_string,
+       o.metadata_chunk_no, o.metadata_bytes
+FROM objects o
+WHERE o.object_no = :object_no AND o.series_no = :series_no
+  AND (o.from_seq = :own
+       OR (o.from_seq <= :seq
+           AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
+           AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no))));
+
+-- name: count_open
+SELECT count(*) FROM objects WHERE job_no = :job_no AND from_seq IS NULL AND state = 'OPEN';
+
+-- name: drop_open
+UPDATE objects SET state = 'GONE' WHERE job_no = :job_no AND from_seq IS NULL AND state = 'OPEN';
+
+-- name: count_added
+SELECT count(*), coalesce(sum(bytes), 0) FROM objects WHERE series_no = :series_no AND from_seq = :own;
+
+-- The inherited objects whose names the job changed. CROSS JOIN and UNION ALL keep the database from turning this round
+-- and reading the whole series: it must cost what the job changed. (So does state, which is WHOLE for every row in a view:
+-- without it SQLite prefers to read all names of the series from the index by name.) Names that come twice meet in IN.
+-- name: count_closing
+SELECT count(*), coalesce(sum(bytes), 0) FROM objects WHERE object_no IN (
+    SELECT o.object_no
+    FROM (SELECT name FROM objects WHERE series_no = :series_no AND from_seq = :own AND state = 'WHOLE'
+          UNION ALL SELECT name FROM deletions WHERE job_no = :job_no) changed
+    CROSS JOIN objects o
+    WHERE o.series_no = :series_no AND o.name = changed.name AND o.from_seq <= :seq
+      AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
+      AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)));
+
+-- name: close
+UPDATE objects SET to_seq = :own WHERE object_no IN (
+    SELECT o.object_no
+    FROM (SELECT name FROM objects WHERE series_no = :series_no AND from_seq = :own AND state = 'WHOLE'
+          UNION ALL SELECT name FROM deletions WHERE job_no = :job_no) changed
+    CROSS JOIN objects o
+    WHERE o.series_no = :series_no AND o.name = changed.name AND o.from_seq <= :seq
+      AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
+      AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)));
+
+-- name: added_page
+SELECT o.object_no, o.name, o.completed_us, o.chunk_count, o.bytes, o.sealed_checksum, o.metadata_string,
+       o.metadata_chunk_no, o.metadata_bytes
+FROM objects o WHERE o.series_no = :series_no AND o.from_seq = :own AND o.object_no > :after
+ORDER BY o.object_no LIMIT :limit;
+
+-- name: deletions_page
+SELECT name FROM deletions WHERE job_no = :job_no AND name > :after ORDER BY name LIMIT :limit;

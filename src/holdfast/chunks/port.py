@@ -1,0 +1,47 @@
+"""What passes between the chunk store and those who use it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from holdfast.model.outcome import Outcome
+
+Tx_co = TypeVar("Tx_co", covariant=True)
+"""What a step is handed to work in: a transaction of the catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a frame stands: pack (16-byte uid), offset and length of the whole frame in bytes."""
+
+    pack: bytes
+    offset: int
+    frame_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFrame:
+    """A chunk compressed and encrypted, ready to append to a pack of its vault."""
+
+    vault: bytes
+    """Vault uid, 16 bytes."""
+    chunk_id: bytes
+    """HMAC of the chunk's SHA-256 under the vault's id key, 32 bytes."""
+    raw_bytes: int
+    parts: tuple[bytes, ...] = field(repr=False)
+    """Header and sealed body, to be written one after the other without joining them."""
+
+    @property
+    def frame_bytes(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+
+class Transactions(Protocol[Tx_co]):
+    """Runs a group of steps in one durable transaction.
+
+    Each step is atomic by itself: an exception in it undoes that step only and becomes its Outcome. `run` returns after
+    the transaction is durable (survives power loss); if the transaction as a whole fails it raises, and no step
+    happened.
+    """
+
+    def run(self, steps: Sequence[Callable[[Tx_co], object]]) -> list[Outcome]: ...

@@ -1,0 +1,163 @@
+"""CommitBackupJob: makes the job's view a recovery point, atomically; costs what the job changed (DESIGN.md 3.7).
+
+Three steps, each safe to be the last one before a power cut: the job becomes COMMITTING, so that nobody writes to it any
+more; its manifest is sealed into packs; one transaction ends what was replaced, adds the recovery point and completes the
+job. A commit that was cut short is simply made again.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from holdfast.catalog import backup_jobs, leases, objects, recovery_points
+from holdfast.catalog.backup_jobs import BackupJobRow
+from holdfast.catalog.recovery_points import NewRecoveryPoint, RecoveryPointRow
+from holdfast.catalog.transaction import Tx
+from holdfast.dataplane.intake import VaultRef, take_in_manifest
+from holdfast.dataplane.job_refs import own_view, vault_of
+from holdfast.dataplane.manifest_parts import manifest_parts
+from holdfast.dataplane.store import Store
+from holdfast.model.arn import recovery_point_arn
+from holdfast.model.errors import HoldfastError, InvalidState, NotFound
+from holdfast.model.job import BackupJobState
+from holdfast.packfile import manifest
+
+Answer = Mapping[str, object]
+
+
+@dataclass(slots=True)
+class Committer:
+    """Commits jobs of one store, each by one caller at a time."""
+
+    store: Store
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _busy: dict[str, tuple[threading.Lock, int]] = field(default_factory=dict)
+
+    def commit_backup_job(self, params: Mapping[str, object]) -> Answer:
+        """The recovery point's ARN, its number of objects and their bytes. Said again, it is the same answer.
+
+        Raises InvalidState while uploads are open, unless DropOpenUploads is set.
+        """
+        job_id = str(params["BackupJobId"])
+        drop_open = bool(params.get("DropOpenUploads", False))
+        vault = vault_of(self.store, job_id)
+        with self._alone(job_id):
+            done = self._already_done(job_id)
+            if done is not None:
+                return _answer(done)
+            job = self._begin(job_id, drop_open)
+            try:
+                parts = self._seal_manifest(vault, job)
+                return _answer(self._finish(job, parts))
+            except HoldfastError:
+                self._give_back(job)
+                raise
+
+    @contextmanager
+    def _alone(self, job_id: str) -> Iterator[None]:
+        """A second caller waits for the first and then finds the job completed."""
+        with self._guard:
+            lock, users = self._busy.get(job_id, (threading.Lock(), 0))
+            self._busy[job_id] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                _, users = self._busy.pop(job_id)
+                if users > 1:
+                    self._busy[job_id] = (lock, users - 1)
+
+    def _already_done(self, job_id: str) -> RecoveryPointRow | None:
+        with self.store.catalog.snapshot() as tx:
+            job = leases.backup_job(tx, job_id)
+            if job.state is not BackupJobState.COMPLETED:
+                return None
+            point = recovery_points.find(tx, job.point_uid)
+        if point is None:
+            raise NotFound(f"backup job {job_id} was committed, and its recovery point has been deleted since")
+        return point
+
+    def _begin(self, job_id: str, drop_open: bool) -> BackupJobRow:
+        now_us = self.store.clock.now_us()
+
+        def step(tx: Tx, _: object) -> BackupJobRow:
+            job = leases.backup_job(tx, job_id)
+            if job.state is BackupJobState.COMMITTING:
+                # Whoever began this commit did not live to end it: nobody else is in `_alone` with this job.
+                return job
+            job = leases.require_running(tx, job_id, now_us)
+            _settle_uploads(tx, job, drop_open)
+            backup_jobs.touch(tx, job.job_no, now_us)
+            backup_jobs.move(tx, job.job_no, BackupJobState.COMMITTING, None, None)
+            return job
+
+        return self.store.commits.submit((), step)
+
+    def _seal_manifest(self, vault: VaultRef, job: BackupJobRow) -> list[int]:
+        completed_us = self.store.clock.now_us()
+        numbers: list[int] = []
+        for part in manifest_parts(self.store.catalog, vault.keys, job, completed_us):
+            numbers.append(take_in_manifest(self.store, vault, manifest.encode(part)))
+        return numbers
+
+    def _finish(self, job: BackupJobRow, parts: list[int]) -> RecoveryPointRow:
+        now_us = self.store.clock.now_us()
+
+        def step(tx: Tx, _: object) -> RecoveryPointRow:
+            still = leases.backup_job(tx, job.uid)
+            if still.state is not BackupJobState.COMMITTING:
+                raise InvalidState(f"backup job {job.uid} became {still.state.wire} while it was being committed")
+            view = own_view(job)
+            base = recovery_points.find_at(tx, job.series_no, job.base_seq) if job.base_seq else None
+            change = objects.count_change(tx, view)
+            objects.close(tx, view)
+            backup_jobs.move(tx, job.job_no, BackupJobState.COMPLETED, None, now_us)
+            point = NewRecoveryPoint(
+                uid=job.point_uid,
+                series_no=job.series_no,
+                seq=job.seq,
+                job_no=job.job_no,
+                object_count=change.objects + (base.object_count if base else 0),
+                total_bytes=change.total_bytes + (base.total_bytes if base else 0),
+                created_us=job.created_us,
+                completed_us=now_us,
+            )
+            recovery_points.insert(tx, point, parts)
+            recovery_points.settle(tx, job.series_no)
+            kept = recovery_points.find(tx, job.point_uid)
+            assert kept is not None
+            return kept
+
+        return self.store.commits.submit((), step)
+
+    def _give_back(self, job: BackupJobRow) -> None:
+        """The job can be written to and committed again after a failure on our side."""
+
+        def step(tx: Tx, _: object) -> None:
+            backup_jobs.move(tx, job.job_no, BackupJobState.RUNNING, None, None)
+
+        try:
+            self.store.commits.submit((), step)
+        except HoldfastError:
+            # The disk refuses even this. The job stays COMMITTING, which the next commit takes up just as well.
+            return
+
+
+def _settle_uploads(tx: Tx, job: BackupJobRow, drop_open: bool) -> None:
+    still_open = objects.count_open(tx, job.job_no)
+    if still_open and not drop_open:
+        raise InvalidState(
+            f"backup job {job.uid} has {still_open} open uploads: complete them with NotifyObjectComplete,"
+            " or commit with DropOpenUploads"
+        )
+    objects.drop_open(tx, job.job_no)
+
+
+def _answer(point: RecoveryPointRow) -> Answer:
+    return {
+        "RecoveryPointArn": recovery_point_arn(point.uid),
+        "ObjectCount": point.object_count,
+        "Bytes": point.total_bytes,
+    }

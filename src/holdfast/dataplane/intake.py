@@ -1,0 +1,140 @@
+"""Bytes on their way into the vault: known already, or sealed into a frame; recorded in the transaction that uses them.
+
+The order is the store's promise (DESIGN.md section 4): verify the checksum, look up, compress, encrypt, append, fdatasync,
+catalog transaction, acknowledge. A duplicate is a reference taken in that same transaction: if the chunk that was known
+before is gone or bad by then, nothing is acknowledged and the bytes are sealed after all.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from holdfast.catalog import chunk_index
+from holdfast.catalog.chunk_index import NewChunk
+from holdfast.catalog.transaction import Tx
+from holdfast.chunks.port import Location, SealedFrame
+from holdfast.dataplane.store import Store
+from holdfast.keys.vault_keys import VaultKeys
+from holdfast.model import checksum
+from holdfast.model.errors import Transient
+from holdfast.packfile.layout import Kind
+from holdfast.wire.message import Buffer
+
+R = TypeVar("R")
+
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class VaultRef:
+    """The vault that chunks go into."""
+
+    vault_no: int
+    keys: VaultKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A chunk whose checksum has been verified: its bytes and their SHA-256."""
+
+    data: Buffer
+    digest: bytes
+
+
+Recorded = Sequence[int]
+"""Chunk numbers, one for each arrival, in order."""
+
+
+class _KnownNoMore(Exception):
+    """A chunk that the look-up knew was gone, or bad, when its reference was to be taken."""
+
+
+def take_in(
+    store: Store, vault: VaultRef, arrivals: Sequence[Arrival], apply: Callable[[Tx, Recorded], R]
+) -> R:
+    """Makes all arrivals durable and runs `apply` with their chunk numbers, in one transaction; returns its value.
+
+    When this returns, frames and transaction are on disk. An error of `apply` undoes the transaction's step; frames
+    written for it are dead space in their pack.
+    """
+    ids = [vault.keys.chunk_id(arrival.digest) for arrival in arrivals]
+    known = _known(store, vault, ids)
+    for _ in range(_ATTEMPTS):
+        frames, frame_of = _seal(store, vault, arrivals, ids, known)
+
+        def step(tx: Tx, locations: Sequence[Location], frame_of: dict[bytes, int] = frame_of) -> R:
+            numbers = _record(tx, vault, arrivals, ids, frame_of, locations)
+            return apply(tx, numbers)
+
+        try:
+            return store.commits.submit(frames, step)
+        except _KnownNoMore:
+            known = set()
+    raise Transient("chunks were condemned again and again while they were being reused; send the request again")
+
+
+def take_in_manifest(store: Store, vault: VaultRef, part: bytes) -> int:
+    """Seals a part of a manifest and makes it durable; its chunk number."""
+    digest = checksum.digest(part)
+    frame = store.chunks.seal(vault.keys, part, digest, kind=Kind.MANIFEST)
+
+    def step(tx: Tx, locations: Sequence[Location]) -> int:
+        return chunk_index.record(tx, vault.vault_no, _new_chunk(vault, frame.chunk_id, digest, len(part), locations[0]))
+
+    return store.commits.submit([frame], step)
+
+
+def _new_chunk(vault: VaultRef, chunk_id: bytes, digest: bytes, raw_bytes: int, place: Location) -> NewChunk:
+    return NewChunk(
+        chunk_id=chunk_id,
+        sealed_digest=vault.keys.seal_digest(chunk_id, digest),
+        raw_bytes=raw_bytes,
+        pack=place.pack,
+        frame_offset=place.offset,
+        frame_bytes=place.frame_bytes,
+    )
+
+
+def _known(store: Store, vault: VaultRef, ids: Sequence[bytes]) -> set[bytes]:
+    if not ids:
+        return set()
+    with store.catalog.snapshot() as tx:
+        found = ((one, chunk_index.find(tx, vault.vault_no, one)) for one in set(ids))
+        return {one for one, chunk in found if chunk is not None and not chunk.bad}
+
+
+def _seal(
+    store: Store, vault: VaultRef, arrivals: Sequence[Arrival], ids: Sequence[bytes], known: set[bytes]
+) -> tuple[list[SealedFrame], dict[bytes, int]]:
+    frames: list[SealedFrame] = []
+    frame_of: dict[bytes, int] = {}
+    for arrival, chunk_id in zip(arrivals, ids, strict=True):
+        if chunk_id in known or chunk_id in frame_of:
+            continue
+        frame_of[chunk_id] = len(frames)
+        frames.append(store.chunks.seal(vault.keys, arrival.data, arrival.digest))
+    return frames, frame_of
+
+
+def _record(
+    tx: Tx,
+    vault: VaultRef,
+    arrivals: Sequence[Arrival],
+    ids: Sequence[bytes],
+    frame_of: dict[bytes, int],
+    locations: Sequence[Location],
+) -> list[int]:
+    numbers: dict[bytes, int] = {}
+    for arrival, chunk_id in zip(arrivals, ids, strict=True):
+        if chunk_id in numbers:
+            continue
+        position = frame_of.get(chunk_id)
+        if position is None:
+            chunk = chunk_index.find(tx, vault.vault_no, chunk_id)
+            if chunk is None or chunk.bad:
+                raise _KnownNoMore
+            numbers[chunk_id] = chunk.chunk_no
+            continue
+        new = _new_chunk(vault, chunk_id, arrival.digest, len(arrival.data), locations[position])
+        numbers[chunk_id] = chunk_index.record(tx, vault.vault_no, new)
+    return [numbers[chunk_id] for chunk_id in ids]

@@ -1,0 +1,57 @@
+"""How every read begins: the StorageJobId becomes a view of one series and the keys of its vault, in one snapshot."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from holdfast.catalog import chunk_index, leases, objects
+from holdfast.catalog.chunk_index import ChunkRow
+from holdfast.catalog.objects import ObjectRow, View
+from holdfast.catalog.transaction import Tx
+from holdfast.chunks.port import Location
+from holdfast.dataplane.store import Store
+from holdfast.keys.vault_keys import VaultKeys
+from holdfast.model.errors import Damaged, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An open read: the transaction, what it sees, and the keys to open it with."""
+
+    tx: Tx
+    view: View
+    vault_no: int
+    keys: VaultKeys
+
+    def object(self, object_no: int) -> ObjectRow:
+        """The object behind a token. Raises NotFound if the view no longer holds it."""
+        found = objects.find_by_number(self.tx, self.view, object_no)
+        if found is None:
+            raise NotFound("the object behind this ObjectToken was replaced or deleted: list the objects again")
+        return found
+
+
+@contextmanager
+def reading(store: Store, job_id: str) -> Iterator[Reading]:
+    """One consistent view of the job. Raises NotFound for a job that cannot be read (any more).
+
+    A reader renews its job's lease when that is due, after it has read.
+    """
+    now_us = store.clock.now_us()
+    with store.catalog.snapshot() as tx:
+        readable = leases.require_readable(tx, job_id, now_us)
+        yield Reading(tx, readable.view, readable.vault_no, store.keys.open(readable.vault_uid))
+    if readable.touch_due:
+        store.commits.submit((), lambda tx, _: leases.renew(tx, job_id, now_us))
+
+
+def read_chunk(store: Store, keys: VaultKeys, chunk: ChunkRow) -> bytes:
+    """The chunk's bytes, verified. Raises Damaged, never wrong bytes, and then marks the frame for healing."""
+    place = Location(chunk.pack, chunk.frame_offset, chunk.frame_bytes)
+    try:
+        return store.chunks.read(keys, chunk.chunk_id, place, chunk.raw_bytes)
+    except Damaged:
+        # From now on the chunk is a duplicate of nothing: the next upload of the same bytes writes it anew and heals
+        # every object that uses it.
+        store.commits.submit((), lambda tx, _: chunk_index.mark_bad(tx, chunk))
+        raise

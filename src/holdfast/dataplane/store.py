@@ -1,0 +1,41 @@
+"""What every operation of the data plane is given: the engines below it, and nothing of the server above."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from holdfast.catalog.transaction import Tx
+from holdfast.chunks.port import Location, SealedFrame
+from holdfast.chunks.store import ChunkStore
+from holdfast.keys.ring import KeyRing
+from holdfast.model.clock import Clock
+from holdfast.model.limits import CHUNK_BYTES_MAX
+from holdfast.model.token import TokenMint
+
+R = TypeVar("R")
+
+
+class Snapshots(Protocol):
+    """The reading side of the catalog."""
+
+    def snapshot(self) -> AbstractContextManager[Tx]: ...
+
+
+class Commits(Protocol):
+    """The writing side: frames durable in packs, then `apply` in a durable transaction, then the return."""
+
+    def submit(self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R]) -> R: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The engines, and the limits that an administrator may move."""
+
+    catalog: Snapshots
+    commits: Commits
+    chunks: ChunkStore
+    keys: KeyRing
+    tokens: TokenMint
+    clock: Clock
+    chunk_bytes_max: int = CHUNK_BYTES_MAX

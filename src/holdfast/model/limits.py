@@ -1,0 +1,43 @@
+"""Every limit of the system, its unit in its name.
+
+What a client may send is limited here once; the codec, the planes and the agent read the same numbers. Limits that an
+administrator may move are defaults of options; the ceiling that an option may not pass stands beside its default.
+"""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Objects and chunks (DESIGN.md 3.10)
+CHUNK_BYTES_MAX = 16 * MIB
+CHUNK_BYTES_MAX_CEILING = 64 * MIB
+METADATA_BLOB_BYTES_MAX = 4 * MIB
+METADATA_STRING_BYTES_MAX = 256
+OBJECT_NAME_BYTES_MAX = 4096
+CHUNK_INDEX_MAX = 2**63 - 1
+
+# Lists
+PAGE_RESULTS_MAX = 100
+PAGE_RESULTS_DEFAULT = 100
+CONTROL_PAGE_RESULTS_MAX = 1000
+SCAN_PAGE_RESULTS_MAX = 10_000
+
+# Batches of small objects (our own model)
+BATCH_OBJECTS_MAX = 4096
+BATCH_BYTES_MAX = 16 * MIB
+BATCH_OBJECT_BYTES_MAX = 4 * MIB
+
+# HTTP
+REQUEST_HEAD_BYTES_MAX = 64 * KIB
+JSON_BODY_BYTES_MAX = 1 * MIB
+HEAD_SECONDS_MAX = 30
+BODY_IDLE_SECONDS_MAX = 60
+CLOCK_SKEW_SECONDS_MAX = 15 * 60
+
+# Names of the control plane
+VAULT_NAME_PATTERN = r"^[a-zA-Z0-9\-_]{2,50}$"
+SOURCE_NAME_BYTES_MAX = 256
+ARN_BYTES_MAX = 2048
+TOKEN_BYTES_MAX = 16 * KIB
+
+# Jobs
+JOB_LEASE_SECONDS_DEFAULT = 24 * 3600

@@ -1,0 +1,96 @@
+"""Structured logs: one event a line on stderr, JSON for machines, coloured text for a terminal.
+
+A log is opened once and handed to those who write in it; there is no global one. The id of the request being served
+travels in a context variable, so that whoever logs underneath need not know it. Nothing secret is ever an argument of
+an event: callers log ids, sizes and codes, never keys, signatures or bodies. As a second lock, values under names that
+sound secret are blotted out. A log that cannot be written (full disk, closed pipe) never fails the work it tells of.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import IO, Any, Literal
+
+import msgspec
+import structlog
+
+LogFormat = Literal["auto", "json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+Logger = structlog.typing.FilteringBoundLogger
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that this thread or task is serving."""
+
+_SECRET_NAMES = frozenset({"secret", "secret_access_key", "authorization", "signature", "password", "token", "key"})
+_encoder = msgspec.json.Encoder(enc_hook=repr)
+
+
+def open_log(level: LogLevel = "info", form: LogFormat = "auto", stream: IO[str] | None = None) -> Logger:
+    """A log of events at or above `level` on `stream` (stderr). `auto` is text on a terminal, JSON elsewhere."""
+    target = sys.stderr if stream is None else stream
+    text = form == "text" or (form == "auto" and target.isatty())
+    processors: list[structlog.typing.Processor] = [
+        _add_request_id,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _blot_secrets,
+    ]
+    if text:
+        processors.append(structlog.dev.ConsoleRenderer(colors=target.isatty()))
+    else:
+        processors += [structlog.processors.format_exc_info, _render_json]
+    bound: Logger = structlog.wrap_logger(
+        _Lines(target),
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        context_class=dict,
+    ).bind()
+    return bound
+
+
+class _Lines:
+    """Writes each event with one call, so that lines of different threads and processes do not mix."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def msg(self, line: str) -> None:
+        with self._lock:
+            try:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):  # a closed pipe or stream: there is nowhere left to say so
+                pass
+
+    debug = info = warning = error = critical = exception = msg
+
+
+class StandardLibraryHandler(logging.Handler):
+    """Hands records of the standard library's logging (uvicorn's) to a log of ours."""
+
+    def __init__(self, log: Logger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.log(record.levelno, record.getMessage(), part=record.name, exc_info=record.exc_info or None)
+
+
+def _add_request_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    current = request_id.get()
+    if current is not None and "request_id" not in event:
+        event["request_id"] = current
+    return event
+
+
+def _blot_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name in _SECRET_NAMES.intersection(event):
+        event[name] = "(not shown)"
+    return event
+
+
+def _render_json(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+    return _encoder.encode(event).decode("utf-8")

@@ -1,0 +1,108 @@
+"""The numbers that `/metrics` shows, with an interface cheap enough for every request.
+
+Each `Metrics` owns its registry: two services in one process (tests, the agent's own) never share a counter. Labelled
+children are looked up in a plain dictionary, since prometheus-client's own look-up costs more than the increment.
+Names and units follow Prometheus: base units, `_total` for counters.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+_LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+_GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
+
+
+class Metrics:
+    """Counters, gauges and histograms of one running service. All methods may be called from any thread."""
+
+    content_type = CONTENT_TYPE_LATEST.encode("ascii")
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+        self._requests = Counter("holdfast_requests", "Requests answered", ("operation", "status"), registry=registry)
+        self._seconds = Histogram(
+            "holdfast_request_seconds",
+            "Seconds from a request's head to its answer",
+            ("operation",),
+            buckets=_LATENCY_SECONDS,
+            registry=registry,
+        )
+        self._received = Counter("holdfast_received_bytes", "Bytes of request bodies received", registry=registry)
+        self._sent = Counter("holdfast_sent_bytes", "Bytes of response bodies sent", registry=registry)
+        self._early = Counter(
+            "holdfast_early_answers", "Requests with Expect: 100-continue answered before their body", registry=registry
+        )
+        self._refused = Counter(
+            "holdfast_refused_connections",
+            "Connections closed for what they sent, or did not",
+            ("reason",),
+            registry=registry,
+        )
+        self._stored_raw = Counter("holdfast_chunk_bytes", "Bytes of accepted chunks, unpacked", registry=registry)
+        self._stored = Counter("holdfast_stored_bytes", "Bytes of sealed frames written to packs", registry=registry)
+        self._dedup = Counter(
+            "holdfast_deduplicated_bytes", "Bytes of accepted chunks that were stored already", registry=registry
+        )
+        self._squeezed = Counter("holdfast_compressed_bytes", "Bytes saved by compression", registry=registry)
+        self._group_size = Histogram(
+            "holdfast_group_commit_steps", "Requests that shared one commit", buckets=_GROUP_SIZES, registry=registry
+        )
+        self._group_seconds = Histogram(
+            "holdfast_group_commit_seconds",
+            "Seconds of one commit: fdatasync of packs and the transaction",
+            buckets=_LATENCY_SECONDS,
+            registry=registry,
+        )
+        self._request_children: dict[tuple[str, int], Counter] = {}
+        self._seconds_children: dict[str, Histogram] = {}
+
+    def request(self, operation: str, status: int, seconds: float, received_bytes: int, sent_bytes: int) -> None:
+        """One request answered. `operation` is a modelled name or a fixed word, never a client's string."""
+        child = self._request_children.get((operation, status))
+        if child is None:
+            child = self._request_children[operation, status] = self._requests.labels(operation, str(status))
+        child.inc()
+        timer = self._seconds_children.get(operation)
+        if timer is None:
+            timer = self._seconds_children[operation] = self._seconds.labels(operation)
+        timer.observe(seconds)
+        if received_bytes:
+            self._received.inc(received_bytes)
+        if sent_bytes:
+            self._sent.inc(sent_bytes)
+
+    def early_answer(self) -> None:
+        """A request was answered from its head alone, its body never travelled."""
+        self._early.inc()
+
+    def refused_connection(self, reason: str) -> None:
+        """A connection was closed for what it sent (or did not); `reason` is a fixed word."""
+        self._refused.labels(reason).inc()
+
+    def chunk_stored(self, raw_bytes: int, frame_bytes: int) -> None:
+        """A chunk unknown until now was written as a frame of `frame_bytes`."""
+        self._stored_raw.inc(raw_bytes)
+        self._stored.inc(frame_bytes)
+        if frame_bytes < raw_bytes:
+            self._squeezed.inc(raw_bytes - frame_bytes)
+
+    def chunk_deduplicated(self, raw_bytes: int) -> None:
+        """A chunk was accepted that the vault held already."""
+        self._stored_raw.inc(raw_bytes)
+        self._dedup.inc(raw_bytes)
+
+    def group_committed(self, steps: int, seconds: float) -> None:
+        """One commit made `steps` requests durable."""
+        self._group_size.observe(steps)
+        self._group_seconds.observe(seconds)
+
+    def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
+        """A gauge `name` whose value is asked whenever the page is read; `value` must be quick and thread-safe."""
+        Gauge(name, help_text, registry=self._registry).set_function(value)
+
+    def page(self) -> bytes:
+        """Everything in Prometheus' text format; its type is `content_type`."""
+        return generate_latest(self._registry)

@@ -1,0 +1,171 @@
+"""Carries bodies between the protocol and the gateway, within a budget of memory and time; the one bridge to threads.
+
+What always holds: a body takes its room in the budget before it is read (a client that waits is told so by TCP) and
+keeps it until its answer is durable; an answer that carries stored data takes room before it is made and keeps it until
+it is sent. Bodies too small to matter are bounded by the number of connections instead. A body must come within a time
+that follows from its size, so that nobody holds a budget by sending slowly; bodies of callers not yet confirmed have a
+small budget of their own, so that strangers cannot keep customers waiting.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+
+from holdfast.model.errors import HoldfastError, InvalidInput, Transient, UnreadableBody
+from holdfast.model.limits import BODY_IDLE_SECONDS_MAX, KIB, MIB
+from holdfast.observe.metrics import Metrics
+from holdfast.server.budget import ByteBudget, Room
+from holdfast.server.gateway import Admitted, Gateway
+from holdfast.server.health import Health
+from holdfast.wire.message import Buffer, RequestHead, Response
+
+UNCOUNTED_BYTES_MAX = 64 * KIB
+"""Bodies up to this size take no room in a budget."""
+UNPROVEN_BUDGET_BYTES = 4 * MIB
+UNPROVEN_SECONDS_MAX = 15
+SWALLOW_SECONDS_MAX = 2
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class BodyOptions:
+    """What all bodies in flight may take together."""
+
+    body_budget_bytes: int = 64 * MIB
+    answer_budget_bytes: int = 64 * MIB
+    room_seconds_max: float = 45
+    """A request that waits longer for room is answered 503, before its client's own 60 seconds are over."""
+    body_seconds_base: float = BODY_IDLE_SECONDS_MAX
+    body_rate_min: int = 64 * KIB
+    """Bytes per second that a body must keep up, beyond the base."""
+
+
+class Face:
+    """The ASGI application. Belongs to one event loop."""
+
+    def __init__(
+        self, gateway: Gateway, health: Health, threads: Executor, options: BodyOptions, metrics: Metrics
+    ) -> None:
+        self._gateway = gateway
+        self._health = health
+        self._threads = threads
+        self._options = options
+        largest = gateway.limits.largest
+        self._bodies = ByteBudget(max(options.body_budget_bytes, largest))
+        self._answers = ByteBudget(max(options.answer_budget_bytes, largest))
+        self._unproven = ByteBudget(UNPROVEN_BUDGET_BYTES)
+        metrics.watch("holdfast_body_room_bytes", "Memory taken by bodies", lambda: self._bodies.bytes_taken)
+        metrics.watch("holdfast_answer_room_bytes", "Memory taken by answers", lambda: self._answers.bytes_taken)
+        metrics.watch("holdfast_bodies_in_flight", "Bodies that hold memory", lambda: self._bodies.holders)
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"this is an HTTP service, not one for {scope['type']}")
+        head = RequestHead(scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"]))
+        admitted = self._health.answer(head) or self._gateway.admit(head)
+        if isinstance(admitted, Response):
+            await _swallow(head, receive)
+            await _reply(send, admitted)
+            return
+        if self._gateway.wants_early(admitted):
+            early = await self._in_thread(partial(self._gateway.early, admitted))
+            if early is not None:
+                await _reply(send, early)
+                return
+        room = Room(self._answers, self._options.room_seconds_max)
+        try:
+            response = await self._answer(admitted, receive, room)
+            if response is not None:
+                await _reply(send, response)
+        finally:
+            room.leave()
+
+    async def _answer(self, admitted: Admitted, receive: ASGIReceiveCallable, answer_room: Room) -> Response | None:
+        """The answer, which holds `answer_room`; None if the client is gone."""
+        size = admitted.body_bytes_max if admitted.content_length is None else admitted.content_length
+        budget = self._unproven if admitted.caller is None else self._bodies
+        body_room = Room(budget, self._options.room_seconds_max)
+        try:
+            if size > UNCOUNTED_BYTES_MAX:
+                await body_room.enter(size)
+            body = await self._read(admitted, receive, size)
+            if body is None:
+                return None
+            if admitted.answer_bytes_max:
+                await answer_room.enter(admitted.answer_bytes_max)
+            response = await self._in_thread(partial(self._gateway.answer, admitted, body))
+            if admitted.answer_bytes_max:
+                answer_room.shrink(len(response.body))
+        except HoldfastError as error:
+            return self._gateway.refuse(admitted, error)
+        finally:
+            body_room.leave()
+        return response
+
+    async def _read(self, admitted: Admitted, receive: ASGIReceiveCallable, size: int) -> Buffer | None:
+        """The whole body, or None if the client is gone. Raises UnreadableBody, InvalidInput or Transient."""
+        if size == 0:
+            return b""
+        seconds: float = UNPROVEN_SECONDS_MAX
+        if admitted.caller is not None:
+            seconds = self._options.body_seconds_base + size / self._options.body_rate_min
+        try:
+            async with asyncio.timeout(seconds):
+                return await _collect(receive, admitted.content_length, admitted.body_bytes_max)
+        except TimeoutError as slow:
+            raise UnreadableBody(
+                f"the body was not complete after {seconds:.0f} seconds: send it faster, or less at once"
+            ) from slow
+        except MemoryError as full:
+            raise Transient("there was no memory to read the body: send the request again") from full
+
+    async def _in_thread(self, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+async def _collect(receive: ASGIReceiveCallable, declared: int | None, bytes_max: int) -> Buffer | None:
+    """All pieces of a body as one buffer: filled in place where the length is known, else grown."""
+    message: Any = await receive()
+    if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= bytes_max:
+        return cast("bytes", message["body"])
+    buffer = bytearray(declared or 0)
+    filled = 0
+    while message["type"] == "http.request":
+        piece = message["body"]
+        end = filled + len(piece)
+        if end > bytes_max:
+            raise InvalidInput(f"the body is longer than {bytes_max} bytes, which is what its head allows: send less")
+        if declared is None:
+            buffer += piece
+        else:
+            buffer[filled:end] = piece
+        filled = end
+        if not message["more_body"]:
+            return buffer
+        message = await receive()
+    return None
+
+
+async def _swallow(head: RequestHead, receive: ASGIReceiveCallable) -> None:
+    """Read a small body that nobody wants to its end, so that its connection can be kept."""
+    length = head.header(b"content-length") or b""
+    if head.header(b"expect") is not None or not length.isdigit() or len(length) > len(str(UNCOUNTED_BYTES_MAX)):
+        return
+    if 0 < int(length) <= UNCOUNTED_BYTES_MAX:
+        with contextlib.suppress(UnreadableBody, TimeoutError):
+            async with asyncio.timeout(SWALLOW_SECONDS_MAX):
+                while cast("Any", await receive()).get("more_body"):
+                    pass
+
+
+async def _reply(send: ASGISendCallable, response: Response) -> None:
+    length = (b"content-length", str(len(response.body)).encode("ascii"))
+    await send({"type": "http.response.start", "status": response.status, "headers": (*response.headers, length)})
+    await send({"type": "http.response.body", "body": cast("bytes", response.body), "more_body": False})

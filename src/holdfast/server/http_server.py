@@ -1,0 +1,87 @@
+"""The uvicorn server as we run it: one socket, our protocol, no signals of its own, a word when it is ready."""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from holdfast.model.errors import InvalidInput
+from holdfast.server.asgi import Face
+
+BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files of the certificate chain and its private key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How the server meets its clients as a whole."""
+
+    tls: Tls | None = None
+    keep_alive_seconds: int = 75
+    stop_seconds_max: int = 60
+    """How long requests under way may take after a stop was asked for."""
+
+
+class HttpServer(uvicorn.Server):
+    """Serves `face` on a bound socket until `stop`; `ready` is called when connections are accepted."""
+
+    def __init__(
+        self, face: Face, protocol: Any, listener: socket.socket, options: ServerOptions, ready: Callable[[], None]
+    ) -> None:
+        self._listener = listener
+        self._ready = ready
+        tls = options.tls
+        config = uvicorn.Config(
+            face,
+            interface="asgi3",
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            loop="uvloop",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=options.keep_alive_seconds,
+            timeout_graceful_shutdown=options.stop_seconds_max,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
+        )
+        try:
+            config.load()
+        except OSError as unreadable:  # ssl.SSLError is one
+            assert tls is not None
+            raise InvalidInput(
+                f"the TLS certificate {tls.certificate} and key {tls.key} cannot be used: {unreadable}"
+            ) from unreadable
+        super().__init__(config)
+
+    async def run_until_stopped(self) -> None:
+        """Accept connections, and return when `stop` was called and the requests under way are answered."""
+        await self.serve(sockets=[self._listener])
+
+    def stop(self) -> None:
+        """Ask for a gentle stop; asking a second time stops at once. Call it in the loop's thread."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the process's business."""
+        yield

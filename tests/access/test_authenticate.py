@@ -1,0 +1,87 @@
+"""Who a request is from."""
+
+import hashlib
+import time
+
+import pytest
+
+from holdfast.access.authenticate import Authenticator, Caller, body_hash, check_body
+from holdfast.model.errors import ChecksumMismatch, Denied
+from holdfast.wire.message import RequestHead
+from tests.sigv4.signed_requests import EMPTY, KEY_ID, NOW_US, SECRET, signed
+
+
+class Noon:
+    def now_us(self) -> int:
+        return NOW_US
+
+
+def authenticator() -> Authenticator:
+    return Authenticator({KEY_ID: SECRET}.get, Noon())
+
+
+def caller(head: RequestHead) -> Caller:
+    door = authenticator()
+    claim = door.claim(head)
+    return door.confirm(claim, head, claim.payload_hash or EMPTY)
+
+
+@pytest.mark.parametrize("service", ["backup-storage", "backup"])
+def test_a_signed_request_is_from_the_owner_of_its_key(service: str) -> None:
+    assert caller(signed(service=service)) == Caller(KEY_ID, "000000000000")
+    assert authenticator().claim(signed(service=service)).signing_name == service
+
+
+@pytest.mark.parametrize("service", ["s3", "backup-gateway", "service", "Backup"])
+def test_a_request_signed_for_another_service_is_denied(service: str) -> None:
+    with pytest.raises(Denied, match="signed for the service"):
+        authenticator().claim(signed(service=service))
+
+
+def test_an_unknown_key_and_a_wrong_secret_get_the_same_answer() -> None:
+    answers = []
+    for head in (signed(key_id="HFAKNOBODYNOBODY1234"), signed(secret="wrong")):
+        with pytest.raises(Denied) as denial:
+            caller(head)
+        answers.append(denial.value.message)
+    assert answers[0] == answers[1]
+
+
+def test_an_unknown_key_costs_about_as_much_work_as_a_wrong_secret() -> None:
+    door = authenticator()
+
+    def seconds(head: RequestHead) -> float:
+        claim = door.claim(head)
+        best = 1.0
+        for _ in range(300):
+            begun = time.perf_counter()
+            with pytest.raises(Denied):
+                door.confirm(claim, head, "UNSIGNED-PAYLOAD")
+            best = min(best, time.perf_counter() - begun)
+        return best
+
+    unknown, wrong = seconds(signed(key_id="HFAKNOBODYNOBODY1234")), seconds(signed(secret="wrong"))
+    assert 0.5 < unknown / wrong < 2
+
+
+def test_a_body_hash_that_is_not_declared_is_left_to_the_caller() -> None:
+    head = signed(payload_hash=hashlib.sha256(b"{}").hexdigest())
+    door = authenticator()
+    claim = door.claim(head)
+    assert claim.payload_hash == body_hash(b"{}")
+    bare = RequestHead(head.method, head.raw_path, head.raw_query, head.headers[:1] + head.headers[2:])
+    assert door.claim(bare).payload_hash is None
+
+
+def test_a_body_other_than_the_declared_one_is_refused() -> None:
+    claim = authenticator().claim(signed(payload_hash=body_hash(b"{}")))
+    check_body(claim, b"{}")
+    for other in (b"", b"{} ", b"[]"):
+        with pytest.raises(ChecksumMismatch, match="x-amz-content-sha256"):
+            check_body(claim, other)
+
+
+def test_an_unsigned_body_may_be_anything() -> None:
+    claim = authenticator().claim(signed())
+    assert claim.payload_unsigned
+    check_body(claim, b"anything")

@@ -1,0 +1,8 @@
+"""What all tests share: nothing of the caller's AWS configuration reaches a test."""
+
+import os
+
+for name in [name for name in os.environ if name.startswith(("AWS_", "HOLDFAST_")) and name != "AWS_CA_BUNDLE"]:
+    del os.environ[name]
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"  # no client of ours or of others may look for a cloud around it
+os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
