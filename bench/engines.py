@@ -1,7 +1,7 @@
 """The programs that are compared, each as its own makers would have it run; all encrypt, compress and deduplicate.
 
-Each engine keeps everything it writes (repository, caches, keys) under a folder of its own, and is told nothing about the
-trees. Passwords come from the environment, so that none of them asks.
+Each engine keeps everything it writes (repository, caches, keys) under a folder of its own, and is told nothing about
+the trees. Passwords come from the environment, so that none of them asks.
 """
 
 import os
@@ -52,7 +52,7 @@ class Holdfast:
     def restore(self, to: Path) -> Cost:
         return self._measure("restore", "--source", "bench", "--point", "latest", "--to", str(to), "--json")
 
-    def restored(self, to: Path, tree: Path) -> Path:
+    def restored(self, to: Path, tree: Path) -> Path:  # noqa: ARG002 - the port's shape
         return to
 
     def stored_bytes(self) -> int:
@@ -78,7 +78,7 @@ class Restic:
             "RESTIC_REPOSITORY": str(folder / "repository"),
             "RESTIC_CACHE_DIR": str(folder / "cache"),
         }
-        subprocess.run(["restic", "init", "--quiet"], env=self._environment, check=True)
+        subprocess.run(["restic", "init", "--quiet"], env=self._environment, check=True, capture_output=True)
 
     def stop(self) -> None:
         pass
@@ -117,7 +117,9 @@ class Borg:
             "BORG_BASE_DIR": str(folder / "base"),
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
         }
-        subprocess.run(["borg", "init", "--encryption", self._encryption], env=self._environment, check=True)
+        subprocess.run(
+            ["borg", "init", "--encryption", self._encryption], env=self._environment, check=True, capture_output=True
+        )
 
     def stop(self) -> None:
         pass
@@ -150,10 +152,7 @@ def installed() -> list[Engine]:
 
 def version(engine: Engine) -> str:
     """What the program says it is."""
-    command = [*HOLDFAST, "--version"] if engine.name == "holdfast" else [engine.name, engine_version_word(engine.name)]
+    commands = {"holdfast": [*HOLDFAST, "--version"], "restic": ["restic", "version"], "borg": ["borg", "--version"]}
+    command = commands[engine.name]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return said.splitlines()[0] if said else engine.name
-
-
-def engine_version_word(name: str) -> str:
-    return "version" if name == "restic" else "--version"

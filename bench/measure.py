@@ -21,7 +21,7 @@ class Cost:
 
 
 def measure(command: list[str], environment: dict[str, str], folder: Path, service_pid: int | None = None) -> Cost:
-    """Run `command` in `folder` to its end, with what it costs the process `service_pid` meanwhile. Failure is fatal."""
+    """Run `command` in `folder` to its end; adds what it costs the process `service_pid`. Failure is fatal."""
     service_cpu = _cpu_seconds(service_pid) if service_pid else 0.0
     if service_pid:
         Path(f"/proc/{service_pid}/clear_refs").write_text("5")  # starts its peak anew

@@ -21,10 +21,11 @@ Key = tuple[str, str, str]
 def markdown(outcome: Outcome, engines: list[Engine], samples: list[Sample], rounds: int, command: str) -> str:
     """Everything between the two marks of docs/benchmarks.md."""
     names = [engine.name for engine in engines]
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     lines = [
         BEGIN,
         "",
-        f"Measured on {datetime.date.today().isoformat()} with `{command}`, medians of {rounds} rounds.",
+        f"Measured on {today} with `{command}`, medians of {rounds} rounds.",
         "",
     ]
     lines += [f"- {line}" for line in _machine()]
@@ -77,7 +78,8 @@ def _spread(outcome: Outcome) -> str:
     for costs in outcome.costs.values():
         walls = [cost.wall_seconds for cost in costs]
         spreads.append((max(walls) - min(walls)) / median(walls))
-    return f"Spread of wall clock between rounds, (max - min) / median: median {median(spreads):.0%}, worst {max(spreads):.0%}."
+    typical, worst = median(spreads), max(spreads)
+    return f"Spread of wall clock between rounds, (max - min) / median: median {typical:.0%}, worst {worst:.0%}."
 
 
 def _machine() -> list[str]:

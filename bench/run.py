@@ -1,8 +1,8 @@
 """`make bench`: Holdfast against restic and borg, on the same trees, in one run.
 
-Two trees (a copy of this Python's library; random data in a few files), four steps (first backup, second of the unchanged
-tree, third after one percent changed, restore), several interleaved rounds, medians. Nothing is dropped from the page
-cache for anyone; every restore is compared with its tree. Engines that are not installed are left out.
+Two trees (a copy of this Python's library; random data in a few files), four steps (first backup, second of the
+unchanged tree, third after one percent changed, restore), several interleaved rounds, medians. Nothing is dropped from
+the page cache for anyone; every restore is compared with its tree. Engines that are not installed are left out.
 
 Usage: python -m bench.run [--rounds N] [--tree DIR] [--random-mib N] [--only NAME ...] [--no-page]
 """

@@ -63,6 +63,7 @@ BACKUP = [
     ("ListBackupJobs", errors.NotFound("m"), "InvalidParameterValueException", 400),
     ("CreateBackupVault", errors.AlreadyExists("m", arn="arn:x"), "AlreadyExistsException", 400),
     ("StartBackupJob", errors.AlreadyExists("m", arn="arn:x"), "InvalidRequestException", 400),
+    ("DescribeBackupVault", errors.AlreadyExists("m", arn="arn:x"), "AlreadyExistsException", 400),
     ("StartBackupJob", errors.LimitExceeded("m"), "LimitExceededException", 400),
     ("StopBackupJob", errors.LimitExceeded("m"), "InvalidRequestException", 400),
     ("ListBackupVaults", errors.Denied("m"), "AccessDeniedException", 403),

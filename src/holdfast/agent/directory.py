@@ -6,7 +6,7 @@ descriptor is closed when nobody holds its Directory any more: scanner and worke
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 OPEN_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,8 +21,8 @@ class Directory:
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
-    def __del__(self) -> None:
-        os.close(self.fd)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        close(self.fd)  # bound early: at the very end of the program the module `os` may be gone already
 
     def open(self, name: str | bytes) -> "Directory":
         """The subdirectory `name`. Raises OSError: ENOTDIR or ELOOP where a link or a file is in its place."""

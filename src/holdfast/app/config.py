@@ -1,4 +1,4 @@
-"""Every option of a service: its name, default and meaning; from flags, else from HOLDFAST_* variables, else the default.
+"""Every option of a service: its name and default; from flags, else from HOLDFAST_* variables, else the default.
 
 Flags and variables have the same words: `--body-budget` is HOLDFAST_BODY_BUDGET. Sizes may be written `64MiB`. The
 options of each part are declared beside that part; here they are only gathered and checked against each other.

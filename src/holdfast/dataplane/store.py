@@ -28,9 +28,9 @@ class Commits(Protocol):
     def submit(self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R]) -> R: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Store:
-    """The engines, and the limits that an administrator may move."""
+    """The engines, and the limits that an administrator may move. One store equals only itself."""
 
     catalog: Snapshots
     commits: Commits

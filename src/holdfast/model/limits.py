@@ -41,3 +41,8 @@ TOKEN_BYTES_MAX = 16 * KIB
 
 # Jobs
 JOB_LEASE_SECONDS_DEFAULT = 24 * 3600
+
+# What a request to the control plane may leave in the catalog, beside names and ARNs
+IDEMPOTENCY_TOKEN_BYTES_MAX = 256
+STORED_OPTIONS_BYTES_MAX = 16 * KIB
+JOB_WINDOW_MINUTES_MAX = 100 * 24 * 60

@@ -75,6 +75,8 @@ def _list(element: Shape, values: Iterable[object]) -> list[object]:
     # Lists are where the time goes: a page of a scan has ten thousand entries.
     if element.plain:
         return list(values)
+    if element.type == "structure":
+        return [_structure(element, cast("Mapping[str, object]", value)) for value in values]
     return [to_json(element, value) for value in values]
 
 
@@ -82,8 +84,8 @@ def _structure(shape: Shape, value: Mapping[str, object]) -> Mapping[str, object
     members = shape.members
     if not value.keys() <= members.keys():
         _refuse_unknown(shape.name, value, members)
-    if shape.flat and None not in value.values():
-        return value
+    if shape.flat:
+        return value if None not in value.values() else {name: each for name, each in value.items() if each is not None}
     present = [(members[name], each) for name, each in value.items() if each is not None]
     return {member.location_name: to_json(member.shape, each) for member, each in present}
 

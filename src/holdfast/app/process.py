@@ -1,0 +1,98 @@
+"""The life of a `holdfast serve`: open, listen, say so, serve, stop gently on SIGTERM or SIGINT.
+
+A stop lets requests under way finish within a time; what was acknowledged is durable in any case, so that a second
+signal, or SIGKILL, loses nothing.
+"""
+
+import asyncio
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TextIO
+
+import uvloop
+
+from holdfast.app.background import Background
+from holdfast.app.build import System
+from holdfast.app.config import ServeOptions
+from holdfast.app.listener import bind, url
+from holdfast.observe.logs import Logger, StandardLibraryHandler, open_log
+from holdfast.observe.metrics import Metrics
+from holdfast.server.asgi import BodyOptions, Face
+from holdfast.server.connection_options import ConnectionOptions
+from holdfast.server.health import Health
+from holdfast.server.http_server import HttpServer, ServerOptions
+from holdfast.server.protocol import HoldfastProtocol
+
+OPEN_FILES_WANTED = 8192
+
+
+def serve(options: ServeOptions, out: TextIO) -> None:
+    """Serve until a signal says stop. `out` gets one line when ready: `holdfast: listening on URL`."""
+    log = open_log(options.log_level, options.log_format)
+    logging.getLogger("uvicorn.error").addHandler(handler := StandardLibraryHandler(log))
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    _allow_open_files(OPEN_FILES_WANTED)
+    metrics = Metrics()
+    try:
+        with ExitStack() as closing:
+            system = System(options.store, metrics, log)
+            closing.callback(system.close)
+            listener = bind(options)
+            closing.callback(listener.close)
+            threads = ThreadPoolExecutor(options.threads, thread_name_prefix="request")
+            closing.callback(threads.shutdown)
+            background = Background(system.workers, log)
+            closing.callback(background.close)
+            _run(_serve(options, system, listener, threads, metrics, log, out))
+    finally:
+        logging.getLogger("uvicorn.error").removeHandler(handler)
+
+
+async def _serve(
+    options: ServeOptions,
+    system: System,
+    listener: socket.socket,
+    threads: ThreadPoolExecutor,
+    metrics: Metrics,
+    log: Logger,
+    out: TextIO,
+) -> None:
+    address = url(options, listener)
+
+    def ready() -> None:
+        system.lock.announce(address)
+        log.info("ready", address=address, store=str(options.store.directory))
+        print(f"holdfast: listening on {address}", file=out, flush=True)
+
+    def not_ready() -> str | None:
+        return "stopping" if server.should_exit else None
+
+    health = Health(not_ready, metrics)
+    bodies = BodyOptions(body_budget_bytes=options.body_budget_bytes, answer_budget_bytes=options.body_budget_bytes)
+    face = Face(system.gateway, health, threads, bodies, metrics)
+    protocol = HoldfastProtocol.factory(ConnectionOptions(), metrics, log)
+    server = HttpServer(face, protocol, listener, ServerOptions(tls=options.tls), ready)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.run_until_stopped()
+    log.info("stopped", address=address)
+
+
+def _run(main: Coroutine[object, object, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the soft limit of open files as far as we may: the usual 1024 is fewer than the connections we accept."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard > soft:
+        goal = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if soft < goal:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (goal, hard))

@@ -1,0 +1,139 @@
+"""Where a restore writes: against the real file system, and against a program that keeps swapping directories for links."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from holdfast.agent.attributes import Attributes
+from holdfast.agent.target import Target, new_file, new_special, put_in_place, set_attributes, temporary_name
+
+_FILE = Attributes("f", 0o100640, os.geteuid(), os.getegid(), 3, 1_600_000_000_123_456_789, 0, 0)
+
+
+def _write(target: Target, path: str, data: bytes) -> None:
+    parts = tuple(part.encode() for part in path.split("/"))
+    with new_file(target.directory(parts[:-1]), parts[-1]) as fd:
+        os.write(fd, data)
+        set_attributes(fd, _FILE)
+
+
+def test_a_file_appears_whole_with_its_attributes(tmp_path: Path) -> None:
+    _write(Target(str(tmp_path / "new" / "deep")), "a/b/c", b"abc")
+    status = (tmp_path / "new/deep/a/b/c").stat()
+    assert (tmp_path / "new/deep/a/b/c").read_bytes() == b"abc"
+    assert stat.S_IMODE(status.st_mode) == 0o640
+    assert status.st_mtime_ns == _FILE.mtime_ns
+
+
+def test_a_file_that_fails_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(b"old")
+    target = Target(str(tmp_path))
+    with pytest.raises(RuntimeError), new_file(target.root, b"c") as fd:
+        os.write(fd, b"half")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    assert (tmp_path / "c").read_bytes() == b"old"
+
+
+def test_a_link_in_place_of_a_file_is_replaced_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"precious")
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to" / "c").symlink_to(outside)
+    _write(Target(str(tmp_path / "to")), "c", b"abc")
+    assert outside.read_bytes() == b"precious"
+    assert not (tmp_path / "to" / "c").is_symlink()
+
+
+@pytest.mark.parametrize("in_the_way", ["link", "dangling", "file"])
+def test_what_stands_where_a_directory_must_be_is_replaced(tmp_path: Path, in_the_way: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    to = tmp_path / "to"
+    to.mkdir()
+    if in_the_way == "file":
+        (to / "d").write_bytes(b"x")
+    else:
+        (to / "d").symlink_to(outside if in_the_way == "link" else tmp_path / "nowhere")
+    _write(Target(str(to)), "d/e/c", b"abc")
+    assert (to / "d/e/c").read_bytes() == b"abc"
+    assert not (to / "d").is_symlink()
+    assert list(outside.iterdir()) == []
+
+
+def test_an_empty_directory_gives_way_to_a_file_and_a_full_one_does_not(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    target = Target(str(tmp_path))
+    _write(target, "empty", b"abc")
+    with pytest.raises(OSError, match="not empty"):
+        _write(target, "full", b"abc")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
+
+
+def test_special_files_come_back_with_their_attributes(tmp_path: Path) -> None:
+    target = Target(str(tmp_path))
+    who = (os.geteuid(), os.getegid())
+    new_special(target.root, b"fifo", Attributes("p", 0o10604, *who, 0, 5_000_000_001, 0, 0), None)
+    new_special(target.root, b"link", Attributes("l", 0o120777, *who, 4, 6_000_000_001, 0, 0), b"no\xffwhere")
+    fifo = os.lstat(tmp_path / "fifo")
+    assert stat.S_ISFIFO(fifo.st_mode)
+    assert stat.S_IMODE(fifo.st_mode) == 0o604
+    assert fifo.st_mtime_ns == 5_000_000_001
+    assert os.readlink(os.fsencode(tmp_path / "link")) == b"no\xffwhere"
+    assert os.lstat(tmp_path / "link").st_mtime_ns == 6_000_000_001
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo", "link"]
+
+
+def test_a_name_put_in_place_of_itself_leaves_one(tmp_path: Path) -> None:
+    target = Target(str(tmp_path))
+    (tmp_path / "one").write_bytes(b"1")
+    temporary = temporary_name()
+    os.rename(tmp_path / "one", tmp_path / os.fsdecode(temporary))
+    put_in_place(target.root, temporary, b"one")
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_racer_swapping_directory_and_link_never_gets_a_byte_outside(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "e").mkdir(parents=True)
+    to = tmp_path / "to"
+    (to / "d" / "e").mkdir(parents=True)
+    over = threading.Event()
+    swaps = 0
+
+    def race() -> None:
+        nonlocal swaps
+        while not over.is_set():
+            try:
+                os.rename(to / "d", to / "away")
+                os.symlink(outside, to / "d")
+                os.unlink(to / "d")
+                os.rename(to / "away", to / "d")
+            except OSError:
+                # The restore made a directory of its own meanwhile: put things back and go on.
+                if (to / "d").is_dir() and not (to / "d").is_symlink():
+                    os.rename(to / "d", to / f"made{swaps}")
+            swaps += 1
+
+    racer = threading.Thread(target=race)
+    racer.start()
+    written = refused = 0
+    try:
+        for number in range(3000):
+            target = Target(str(to)) if number % 10 == 0 else target  # a fresh one opens every component again
+            try:
+                _write(target, f"d/e/file{number % 7}", b"abc")
+                written += 1
+            except OSError:
+                refused += 1
+    finally:
+        over.set()
+        racer.join()
+    assert swaps > 100
+    assert written > 100
+    assert [path.name for path in outside.rglob("*")] == ["e"]
