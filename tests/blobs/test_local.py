@@ -257,8 +257,7 @@ def test_a_disk_that_is_really_full_refuses_and_recovers_when_space_is_made(smal
     blobs = LocalBlobs(small_disk)
     file = blobs.create("packs/first")
     with pytest.raises(Unavailable, match="disk is full"):
-        for _ in range(100):
-            file.append([b"x" * 40_000])
+        file.append([b"x" * 40_000] * 100)
     file.close()
     with pytest.raises(Unavailable, match="disk is full"):
         blobs.put("name", b"y" * 100_000)

@@ -1,6 +1,5 @@
 """Keys, a store on a disk that can fail, and a small real database for the chunk store's tests."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from holdfast.chunks.store import ChunkStore
 from holdfast.keys.local import LocalKeyProvider
 from holdfast.keys.ring import KeyRing
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model.errors import Unavailable
+from holdfast.model.errors import HoldfastError, Unavailable
 from holdfast.model.outcome import Outcome
 from holdfast.testing.faulty_disk import FaultyDisk
 
@@ -39,29 +38,13 @@ class Ledger:
                 try:
                     with self.database:
                         outcomes.append(Outcome(value=step(self.database)))
-                except Exception as error:
+                except (HoldfastError, ValueError) as error:
                     outcomes.append(Outcome(error=error))
         return outcomes
 
     def rows(self) -> list[tuple[bytes, Location, int]]:
         found = self.database.execute("select chunk_id, pack, offset, frame_bytes, raw_bytes from stored").fetchall()
         return [(row[0], Location(row[1], row[2], row[3]), row[4]) for row in found]
-
-
-def record(chunk_id: bytes, raw_bytes: int) -> Callable[[apsw.Connection, Sequence[Location]], Location]:
-    """A step that writes down where the one chunk of a submission went, and returns it."""
-
-    def apply(tx: apsw.Connection, locations: Sequence[Location]) -> Location:
-        (location,) = locations
-        row = (chunk_id, location.pack, location.offset, location.frame_bytes, raw_bytes)
-        tx.execute("insert into stored values (?, ?, ?, ?, ?)", row)
-        return location
-
-    return apply
-
-
-def digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
 
 
 @pytest.fixture

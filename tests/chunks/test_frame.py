@@ -5,34 +5,38 @@ import zlib
 
 import pytest
 
-from holdfast.chunks.frame import seal, unseal
+from holdfast.chunks.frame import frame_id, seal, unseal
 from holdfast.keys.ring import KeyRing
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, UnusableKey
-from holdfast.packfile.layout import FRAME_HEADER_BYTES, Codec, decode_frame_header
+from holdfast.packfile.layout import FRAME_HEADER_BYTES, Codec, Kind, decode_frame_header
 
 NOISE = random.Random(2).randbytes(1000)
 TEXT = b"compressible " * 100
 KEYS = VaultKeys(b"V" * 16, b"i" * 32, b"s" * 32, {1: b"f" * 32})
 GOLDEN_SALT = b"S" * 32
 GOLDEN_FRAME = (  # of the chunk b"golden" under KEYS with that salt; frames on disks depend on it
-    "ab484672616d651a01000100000000015656565656565656565656565656565696be4786fc9888ff72d6a7ee66dc809c"
-    "89032eb1f88685f79afa5fc519e4104a0000000600000006535353535353535353535353535353535353535353535353"
-    "5353535353535353a99f04e406e9cf2370868c4d2a3ad70d8425b22517c15cd712be"
+    "ab484672616d651a010001000000000156565656565656565656565656565656b078fa03ee46b0872daa8f4b80c8ef91"
+    "4e6ef27ba3ccd96cbe89e7ff4aa770610000000600000006535353535353535353535353535353535353535353535353"
+    "53535353535353537dcf33be06e9cf2370864527cb3ca91d4646bc7464aa487e7e9a"
 )
 
 
+def digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
 def chunk_id(keys: VaultKeys, data: bytes) -> bytes:
-    return keys.chunk_id(hashlib.sha256(data).digest())
+    return keys.chunk_id(digest(data))
 
 
 def seal_whole(keys: VaultKeys, data: bytes) -> bytes:
-    return b"".join(seal(keys, chunk_id(keys, data), data).parts)
+    return b"".join(seal(keys, digest(data), data).parts)
 
 
 @pytest.mark.parametrize("data", [b"", b"x", NOISE, TEXT, bytes(1 << 20)])
 def test_a_sealed_chunk_comes_back(keys: VaultKeys, data: bytes) -> None:
-    frame = seal(keys, chunk_id(keys, data), data)
+    frame = seal(keys, digest(data), data)
     whole = b"".join(frame.parts)
     assert (frame.raw_bytes, frame.frame_bytes, frame.vault) == (len(data), len(whole), keys.vault_uid)
     assert unseal(keys, frame.chunk_id, len(data), whole) == data
@@ -40,13 +44,13 @@ def test_a_sealed_chunk_comes_back(keys: VaultKeys, data: bytes) -> None:
 
 def test_views_and_bytearrays_seal_like_bytes(keys: VaultKeys) -> None:
     for data in (bytearray(NOISE), memoryview(b"x" + TEXT)[1:]):
-        whole = b"".join(seal(keys, chunk_id(keys, bytes(data)), data).parts)
+        whole = b"".join(seal(keys, digest(bytes(data)), data).parts)
         assert unseal(keys, chunk_id(keys, bytes(data)), len(data), memoryview(whole)) == data
 
 
 def test_a_frame_has_these_bytes() -> None:
     data = b"golden"
-    frame = seal(KEYS, chunk_id(KEYS, data), data, random=lambda length: GOLDEN_SALT[:length])
+    frame = seal(KEYS, digest(data), data, random=lambda length: GOLDEN_SALT[:length])
     assert b"".join(frame.parts).hex() == GOLDEN_FRAME
 
 
@@ -110,9 +114,19 @@ def test_a_wrong_key_opens_nothing() -> None:
 
 def test_content_that_is_not_what_its_id_says_is_never_returned(keys: VaultKeys) -> None:
     # Sealed with the right keys, but by somebody who computed the id of other data.
-    lying = b"".join(seal(keys, chunk_id(keys, TEXT), NOISE).parts)
+    lying = b"".join(seal(keys, digest(TEXT), NOISE).parts)
     with pytest.raises(Damaged, match="chunk id"):
         unseal(keys, chunk_id(keys, TEXT), len(NOISE), lying)
+
+
+def test_a_frame_of_one_kind_is_refused_as_any_other(keys: VaultKeys) -> None:
+    manifest = seal(keys, digest(TEXT), TEXT, kind=Kind.MANIFEST)
+    whole = b"".join(manifest.parts)
+    assert manifest.chunk_id == frame_id(keys, Kind.MANIFEST, digest(TEXT)) != chunk_id(keys, TEXT)
+    assert unseal(keys, manifest.chunk_id, len(TEXT), whole, kind=Kind.MANIFEST) == TEXT
+    for kind in (Kind.CHUNK, Kind.RECORD):
+        with pytest.raises(Damaged):
+            unseal(keys, manifest.chunk_id, len(TEXT), whole, kind=kind)
 
 
 def test_no_key_seals_twice_and_the_same_chunk_never_looks_the_same(keys: VaultKeys) -> None:

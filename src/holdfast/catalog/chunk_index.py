@@ -1,6 +1,6 @@
 """Rows of chunks: which chunk of a vault stands where, and which objects use it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from holdfast.catalog import sql
@@ -52,33 +52,43 @@ def find(tx: Tx, vault_no: int, chunk_id: bytes) -> KnownChunk | None:
     return KnownChunk(*row) if row else None
 
 
-def record(tx: Tx, vault_no: int, chunk: NewChunk) -> int:
-    """The number of the chunk, which is new, or was known already, or was bad and is healed by this frame."""
-    known = find(tx, vault_no, chunk.chunk_id)
-    if known is not None and not known.bad:
-        return known.chunk_no
-    place = {
-        "pack_no": _pack_no(tx, vault_no, chunk.pack),
-        "frame_offset": chunk.frame_offset,
-        "frame_bytes": chunk.frame_bytes,
-    }
-    if known is not None:
-        tx.run(_SQL["heal"], {"chunk_no": known.chunk_no, **place})
-        return known.chunk_no
+def record(tx: Tx, vault_no: int, chunks: Sequence[NewChunk]) -> list[int]:
+    """The numbers of the chunks: each is new, or was known already, or was bad and is healed by this frame.
+
+    No two of `chunks` may have the same id.
+    """
+    pack_nos = {pack: _pack_no(tx, vault_no, pack) for pack in {chunk.pack for chunk in chunks}}
     row = tx.one(_SQL["next_chunk_no"])
     assert row is not None
-    tx.run(
-        _SQL["insert"],
-        {
-            "chunk_no": row[0],
-            "vault_no": vault_no,
-            "chunk_id": chunk.chunk_id,
-            "sealed_digest": chunk.sealed_digest,
-            "raw_bytes": chunk.raw_bytes,
-            **place,
-        },
-    )
-    return int(row[0])
+    free = int(row[0])
+    numbers: list[int] = []
+    inserts: list[dict[str, object]] = []
+    for chunk in chunks:
+        place: dict[str, object] = {
+            "pack_no": pack_nos[chunk.pack],
+            "frame_offset": chunk.frame_offset,
+            "frame_bytes": chunk.frame_bytes,
+        }
+        known = find(tx, vault_no, chunk.chunk_id)
+        if known is None:
+            numbers.append(free)
+            inserts.append(
+                {
+                    "chunk_no": free,
+                    "vault_no": vault_no,
+                    "chunk_id": chunk.chunk_id,
+                    "sealed_digest": chunk.sealed_digest,
+                    "raw_bytes": chunk.raw_bytes,
+                    **place,
+                }
+            )
+            free += 1
+            continue
+        numbers.append(known.chunk_no)
+        if known.bad:
+            tx.run(_SQL["heal"], {"chunk_no": known.chunk_no, **place})
+    tx.many(_SQL["insert"], inserts)
+    return numbers
 
 
 def mark_bad(tx: Tx, chunk: ChunkRow) -> None:
@@ -109,6 +119,24 @@ def find_reference(tx: Tx, object_no: int, index: int) -> tuple[bytes, bytes, in
 def page(tx: Tx, object_no: int, after: int, limit: int) -> list[ChunkRow]:
     """Up to `limit` chunks of the object with indexes greater than `after` (-1: from the start), ascending."""
     return [ChunkRow(*row) for row in tx.all(_SQL["page"], {"object_no": object_no, "after": after, "limit": limit})]
+
+
+def of_added(tx: Tx, view: View, after: int, last: int, count_max: int) -> list[tuple[int, ChunkRow]]:
+    """The chunks of the objects that a job added with numbers from beyond `after` to `last`, with the objects' numbers.
+
+    Leaves out objects of more than `count_max` chunks. Ordered by object number and index.
+    """
+    rows = tx.all(
+        _SQL["of_added"],
+        {
+            "series_no": view.series_no,
+            "own": view.own,
+            "after": after,
+            "last": last,
+            "count_max": count_max,
+        },
+    )
+    return [(row[0], ChunkRow(*row[1:])) for row in rows]
 
 
 def find_by_number(tx: Tx, vault_no: int, chunk_no: int) -> ChunkRow | None:

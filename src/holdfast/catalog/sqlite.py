@@ -38,23 +38,23 @@ class SqliteTx:
         self._connection = connection
 
     def all(self, statement: str, params: Params = _NONE) -> list[Row]:
-        return list(self._connection.execute(statement, dict(params)))
+        return list(self._connection.execute(statement, params))
 
     def one(self, statement: str, params: Params = _NONE) -> Row | None:
-        rows = list(self._connection.execute(statement, dict(params)))
+        rows = list(self._connection.execute(statement, params))
         return rows[0] if rows else None
 
     def run(self, statement: str, params: Params = _NONE) -> int:
-        for _ in self._connection.execute(statement, dict(params)):
+        for _ in self._connection.execute(statement, params):
             pass
         return self._connection.changes()
 
     def many(self, statement: str, params: Iterable[Params]) -> None:
-        for _ in self._connection.executemany(statement, [dict(one) for one in params]):
+        for _ in self._connection.executemany(statement, params):
             pass
 
     def stream(self, statement: str, params: Params = _NONE) -> Iterator[Row]:
-        yield from self._connection.execute(statement, dict(params))
+        yield from self._connection.execute(statement, params)
 
 
 class SqliteCatalog:

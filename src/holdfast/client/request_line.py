@@ -1,8 +1,13 @@
 """Names and parameters as they travel: every byte outside A-Z a-z 0-9 - _ . ~ is %XX of its UTF-8, '/' too."""
 
-from urllib.parse import quote
+import re
 
 from holdfast.model.errors import InvalidInput
+
+# urllib's quote looks at each character in Python; here only the few that need it cost anything (a quarter of the whole
+# client-side work of a small PutObject).
+_UNSAFE = re.compile(rb"[^A-Za-z0-9\-._~]")
+_ESCAPES = {bytes([octet]): b"%%%02X" % octet for octet in range(256)}
 
 QueryValue = str | int | bool | None
 
@@ -34,6 +39,10 @@ def _query_value(name: str, value: str | int | bool) -> bytes:
 
 def _encoded(text: str, parameter: str) -> bytes:
     try:
-        return quote(text, safe="").encode("ascii")
+        return _UNSAFE.sub(_escaped, text.encode("utf-8"))
     except UnicodeEncodeError as unencodable:
         raise InvalidInput(f"{parameter} has a lone surrogate at {unencodable.start}: use UTF-8") from unencodable
+
+
+def _escaped(unsafe: re.Match[bytes]) -> bytes:
+    return _ESCAPES[unsafe[0]]

@@ -79,7 +79,8 @@ def take_in_manifest(store: Store, vault: VaultRef, part: bytes) -> int:
     frame = store.chunks.seal(vault.keys, part, digest, kind=Kind.MANIFEST)
 
     def step(tx: Tx, locations: Sequence[Location]) -> int:
-        return chunk_index.record(tx, vault.vault_no, _new_chunk(vault, frame.chunk_id, digest, len(part), locations[0]))
+        new = _new_chunk(vault, frame.chunk_id, digest, len(part), locations[0])
+        return chunk_index.record(tx, vault.vault_no, [new])[0]
 
     return store.commits.submit([frame], step)
 
@@ -125,16 +126,19 @@ def _record(
     locations: Sequence[Location],
 ) -> list[int]:
     numbers: dict[bytes, int] = {}
+    fresh: dict[bytes, NewChunk] = {}
     for arrival, chunk_id in zip(arrivals, ids, strict=True):
-        if chunk_id in numbers:
+        if chunk_id in numbers or chunk_id in fresh:
             continue
         position = frame_of.get(chunk_id)
-        if position is None:
-            chunk = chunk_index.find(tx, vault.vault_no, chunk_id)
-            if chunk is None or chunk.bad:
-                raise _KnownNoMore
-            numbers[chunk_id] = chunk.chunk_no
+        if position is not None:
+            place = locations[position]
+            fresh[chunk_id] = _new_chunk(vault, chunk_id, arrival.digest, len(arrival.data), place)
             continue
-        new = _new_chunk(vault, chunk_id, arrival.digest, len(arrival.data), locations[position])
-        numbers[chunk_id] = chunk_index.record(tx, vault.vault_no, new)
+        chunk = chunk_index.find(tx, vault.vault_no, chunk_id)
+        if chunk is None or chunk.bad:
+            raise _KnownNoMore
+        numbers[chunk_id] = chunk.chunk_no
+    recorded = chunk_index.record(tx, vault.vault_no, list(fresh.values()))
+    numbers.update(zip(fresh, recorded, strict=True))
     return [numbers[chunk_id] for chunk_id in ids]

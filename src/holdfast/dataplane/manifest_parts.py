@@ -7,11 +7,11 @@ from holdfast.catalog import chunk_index, objects
 from holdfast.catalog.backup_jobs import BackupJobRow
 from holdfast.catalog.chunk_index import ChunkRow
 from holdfast.catalog.objects import ObjectRow
-from holdfast.catalog.transaction import Tx
 from holdfast.dataplane import digests
 from holdfast.dataplane.job_refs import own_view
 from holdfast.dataplane.store import Snapshots
 from holdfast.keys.vault_keys import VaultKeys
+from holdfast.model.errors import Damaged
 from holdfast.packfile.manifest import (
     FORMAT_VERSION,
     ManifestChunk,
@@ -23,6 +23,8 @@ from holdfast.packfile.manifest import (
 _OBJECTS_A_PART = 5_000
 _CHUNKS_A_PART = 20_000
 _NAMES_A_PART = 10_000
+_OBJECTS_A_READ = 1_000
+_FEW_CHUNKS = 64
 
 
 @dataclass(slots=True)
@@ -75,32 +77,54 @@ def _fillings(catalog: Snapshots, keys: VaultKeys, job: BackupJobRow) -> Iterato
 
 def _added(catalog: Snapshots, keys: VaultKeys, job: BackupJobRow) -> Iterator[ManifestObject]:
     after = 0
+    view = own_view(job)
     while True:
         with catalog.snapshot() as tx:
-            rows = objects.added_page(tx, own_view(job), after, 500)
-            entries = [entry for row in rows for entry in _entries(tx, keys, job.vault_no, row)]
-        yield from entries
-        if not rows:
-            return
+            rows = objects.added_page(tx, view, after, _OBJECTS_A_READ)
+            if not rows:
+                return
+            chunks: dict[int, list[ManifestChunk]] = {}
+            for object_no, chunk in chunk_index.of_added(tx, view, after, rows[-1].object_no, _FEW_CHUNKS):
+                chunks.setdefault(object_no, []).append(_chunk(keys, chunk))
+        for row in rows:
+            if row.chunk_count > _FEW_CHUNKS:
+                yield from _pieces(catalog, keys, job.vault_no, row)
+            else:
+                yield _entry(catalog, keys, job.vault_no, row, chunks.get(row.object_no, []))
         after = rows[-1].object_no
 
 
-def _entries(tx: Tx, keys: VaultKeys, vault_no: int, row: ObjectRow) -> Iterator[ManifestObject]:
-    summary = digests.open_object_checksum(keys, row.object_no, row.sealed_checksum)
-    blob = None
-    if row.metadata_chunk_no is not None:
-        found = chunk_index.find_by_number(tx, vault_no, row.metadata_chunk_no)
-        blob = _chunk(keys, found) if found else None
+def _pieces(catalog: Snapshots, keys: VaultKeys, vault_no: int, row: ObjectRow) -> Iterator[ManifestObject]:
     after, continued = -1, False
     while True:
-        page = chunk_index.page(tx, row.object_no, after, _CHUNKS_A_PART) if row.chunk_count else []
+        with catalog.snapshot() as tx:
+            page = chunk_index.page(tx, row.object_no, after, _CHUNKS_A_PART)
         if continued and not page:
             return
-        chunks = [_chunk(keys, chunk) for chunk in page]
-        yield ManifestObject(row.name, row.completed_us, summary, row.metadata_string, blob, chunks, continued)
+        yield _entry(catalog, keys, vault_no, row, [_chunk(keys, chunk) for chunk in page], continued=continued)
         if len(page) < _CHUNKS_A_PART:
             return
         after, continued = page[-1].index, True
+
+
+def _entry(
+    catalog: Snapshots,
+    keys: VaultKeys,
+    vault_no: int,
+    row: ObjectRow,
+    chunks: list[ManifestChunk],
+    *,
+    continued: bool = False,
+) -> ManifestObject:
+    summary = digests.open_object_checksum(keys, row.object_no, row.sealed_checksum)
+    blob = None
+    if row.metadata_chunk_no is not None:
+        with catalog.snapshot() as tx:
+            found = chunk_index.find_by_number(tx, vault_no, row.metadata_chunk_no)
+        if found is None:
+            raise Damaged(f"the catalog lost the metadata blob of {row.name!r}")
+        blob = _chunk(keys, found)
+    return ManifestObject(row.name, row.completed_us, summary, row.metadata_string, blob, chunks, continued)
 
 
 def _chunk(keys: VaultKeys, chunk: ChunkRow) -> ManifestChunk:

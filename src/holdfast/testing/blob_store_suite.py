@@ -1,14 +1,15 @@
-"""What every blob store must do: inherit `BlobStoreSuite`, give it a `store`, and pytest runs the contract of blobs.port.
+"""What every blob store must do: inherit `BlobStoreSuite`, give it a `store`, and pytest runs the contract.
 
 `AppendStoreSuite` is for those that also have files that grow.
 """
 
+import contextlib
 import threading
 
 import pytest
 
 from holdfast.blobs.port import AppendStore, BlobStore
-from holdfast.model.errors import AlreadyExists, HoldfastError, InvalidInput, NotFound, Unavailable
+from holdfast.model.errors import AlreadyExists, InvalidInput, NotFound, Unavailable
 
 BAD_NAMES = [
     "",
@@ -167,10 +168,8 @@ class BlobStoreSuite:
     def test_a_listing_does_not_climb_out(self, store: BlobStore) -> None:
         store.put("inside", b"x")
         for prefix in ("../", "/", "a/../../"):
-            try:
+            with contextlib.suppress(InvalidInput):
                 assert list(store.list(prefix)) == []
-            except HoldfastError as refused:
-                assert isinstance(refused, InvalidInput)
 
 
 class AppendStoreSuite:

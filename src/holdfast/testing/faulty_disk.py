@@ -1,7 +1,7 @@
 """A disk that fails, falls short or runs full on command, over the real one.
 
-It does what the kernel does: a short write takes a part and returns the count, a full disk takes what fits and then raises,
-a failed sync raises once. Every verb is recorded, so that a test can say what must not have been called again.
+It does what the kernel does: a short write takes a part and returns the count, a full disk takes what fits and then
+raises, a failed sync raises once. Every verb is recorded, so that a test can say what must not have been called again.
 """
 
 import errno

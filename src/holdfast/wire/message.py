@@ -9,8 +9,8 @@ Buffer = bytes | bytearray | memoryview
 class RequestHead:
     """Everything of a request but its body, undecoded.
 
-    `raw_path` is the path as sent, without the query; `raw_query` is what follows the first '?', or empty. Header names are
-    lower case, values stripped of surrounding white space, in the order received; a name may come more than once.
+    `raw_path` is the path as sent, without the query; `raw_query` is what follows the first '?', or empty. Header names
+    are lower case, values stripped of surrounding white space, in the order received; a name may come more than once.
     """
 
     method: str

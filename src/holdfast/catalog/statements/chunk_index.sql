@@ -35,6 +35,15 @@ FROM object_chunks r JOIN chunks c ON c.chunk_no = r.chunk_no JOIN packs p ON p.
 WHERE r.object_no = :object_no AND r.chunk_index > :after
 ORDER BY r.chunk_index LIMIT :limit;
 
+-- name: of_added
+SELECT o.object_no, r.chunk_index, c.chunk_no, c.chunk_id, c.sealed_digest, c.raw_bytes, p.uid, c.pack_no,
+       c.frame_offset, c.frame_bytes
+FROM objects o JOIN object_chunks r ON r.object_no = o.object_no
+JOIN chunks c ON c.chunk_no = r.chunk_no JOIN packs p ON p.pack_no = c.pack_no
+WHERE o.series_no = :series_no AND o.from_seq = :own AND o.object_no > :after AND o.object_no <= :last
+  AND o.chunk_count <= :count_max
+ORDER BY o.object_no, r.chunk_index;
+
 -- name: find_by_number
 SELECT 0, c.chunk_no, c.chunk_id, c.sealed_digest, c.raw_bytes, p.uid, c.pack_no, c.frame_offset, c.frame_bytes
 FROM chunks c JOIN packs p ON p.pack_no = c.pack_no

@@ -1,0 +1,91 @@
+"""`holdfast backup`: a directory tree into a recovery point."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def backup(
+    path: str,
+    /,
+    *,
+    source: str | None = None,
+    vault: str = "default",
+    store: Path | None = None,
+    exclude: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    exclude_caches: Annotated[bool, Parameter(negative="")] = False,
+    one_file_system: Annotated[bool, Parameter(negative="")] = False,
+    batch: Annotated[bool, Parameter(name="--batch", negative="--no-batch")] = True,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
+    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Back up a directory (or a single file) as a new recovery point of its source.
+
+    Only what changed since the last backup of the same source is read and sent; the recovery point is complete all the
+    same. A run that was interrupted is taken up by the next one. Files that cannot be read are named, their older
+    versions are kept, and the exit code is 3.
+
+    Examples:
+
+        holdfast backup /home
+
+        holdfast backup /etc --source web1-etc --exclude '*.swp'
+
+        holdfast backup ~/photos --store /mnt/usb/photos.holdfast
+
+    Parameters
+    ----------
+    path
+        What to back up. Symbolic links are stored as links; `link/` means the directory it points to.
+    source
+        The name of this series of recovery points. By default HOST:PATH.
+    vault
+        The vault to store into.
+    store
+        Run the service inside this process over the store in this directory, when no endpoint is configured.
+    exclude
+        Leave out what matches this pattern, with all below it. Without '/' it is compared with names, with '/' with
+        paths relative to PATH; a trailing '/' restricts it to directories. May be given several times.
+    exclude_caches
+        Of directories that hold a CACHEDIR.TAG file, keep only that file.
+    one_file_system
+        Do not enter other file systems.
+    batch
+        Send many small files in one request. Without it, only the nine operations of AWS Backup Storage write objects.
+    quiet
+        Show no progress.
+    json
+        Print the result as one JSON object.
+    """
+    from holdfast.agent import backup as agent
+    from holdfast.agent.exclude import Exclusion
+    from holdfast.agent.progress import backup_line, shown
+    from holdfast.agent.report import BackupReport, Tally
+    from holdfast.agent.scan import Options
+    from holdfast.agent.source import default_name
+    from holdfast.app.connect import connect
+    from holdfast.cli.run_result import interrupted, print_backup
+    from holdfast.model.clock import SystemClock
+    from holdfast.model.errors import HoldfastError
+
+    tally = Tally(BackupReport())
+    with connect(store, os.environ) as connection:
+        options = Options(Exclusion(exclude), exclude_caches, one_file_system, _identity(connection.store))
+        plan = agent.Plan(path, source or default_name(path, socket.gethostname()), vault, options, batch)
+        try:
+            with shown("backup", lambda: backup_line(tally.report), quiet=quiet or json):
+                agent.back_up(connection.api, plan, tally, SystemClock())
+        except (HoldfastError, KeyboardInterrupt) as error:
+            return interrupted(tally.report, error, json=json)
+    return print_backup(tally.report, json=json)
+
+
+def _identity(directory: Path | None) -> frozenset[tuple[int, int]]:
+    """The store's own directory, which a backup never enters: it would grow by what it reads."""
+    if directory is None:
+        return frozenset()
+    status = directory.stat()
+    return frozenset({(status.st_dev, status.st_ino)})

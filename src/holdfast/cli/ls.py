@@ -1,0 +1,79 @@
+"""`holdfast ls`: what a recovery point holds."""
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from holdfast.agent.exchange import Stored
+
+
+def ls(
+    *paths: str,
+    source: str,
+    point: str = "latest",
+    vault: str | None = None,
+    store: Path | None = None,
+    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """List the files of a recovery point, like 'ls -l'.
+
+    Names are shown as the store spells them: bytes that are not UTF-8, and control characters, as \\xHH.
+
+    Examples:
+
+        holdfast ls --source web1-etc
+
+        holdfast ls --source web1-etc ssl --json
+
+    Parameters
+    ----------
+    paths
+        Only these files and directories with all below them, given relative to the source.
+    source
+        The name of the source, as 'holdfast points' shows it.
+    point
+        The ARN of a recovery point, or 'latest'.
+    vault
+        Look in this vault only. By default in all.
+    store
+        Run the service inside this process over the store in this directory, when no endpoint is configured.
+    json
+        Print one JSON object per line.
+    """
+    from holdfast.agent.points import choose
+    from holdfast.agent.selection import selected
+    from holdfast.app.connect import connect
+
+    with connect(store, os.environ) as connection:
+        api = connection.api
+        job_id = api.start_restore_job(choose(api, source, point, vault).recovery_point_arn)
+        try:
+            for stored in selected(api, job_id, paths):
+                _print(stored, json=json)
+        finally:
+            api.complete_restore_job(job_id)
+    return 0
+
+
+def _print(stored: "Stored", *, json: bool) -> None:
+    from holdfast.agent.attributes import parse
+    from holdfast.agent.points import time_text
+    from holdfast.cli.run_result import print_json
+
+    found = parse(stored.metadata)
+    if json:
+        known = {} if found is None else {name: getattr(found, name) for name in ("kind", "mode", "uid", "gid")}
+        times = {} if found is None else {"mtime_ns": found.mtime_ns}
+        size = stored.size if found is None else found.size
+        print_json(
+            {"name": stored.name, **known, "size": size, **times, "stored": stored.size, "checksum": stored.summary}
+        )
+    elif found is None:
+        print(f"{'?' * 10} {'-':>6} {'-':>6} {stored.size:>12} {'-':19}  {stored.name}")
+    else:
+        mode, when = stat.filemode(found.mode), time_text(found.mtime_ns / 1e9)
+        print(f"{mode} {found.uid:>6} {found.gid:>6} {found.size:>12} {when}  {stored.name}")

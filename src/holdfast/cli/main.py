@@ -1,0 +1,101 @@
+"""The `holdfast` command: finds what was asked for, runs it, and turns what goes wrong into one line and an exit code.
+
+    0  done
+    1  failed
+    2  usage: what was typed cannot be understood
+    3  done, but some files could not be read or restored; each was named
+
+A command is imported when it is called, so that `holdfast --help` and short commands start fast.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+
+from holdfast import __version__
+from holdfast.cli.output import FAILED, USAGE, UsageError
+from holdfast.model.errors import HoldfastError
+
+HELP = """Deduplicating, encrypted, incremental-forever backups, spoken to as AWS Backup Storage.
+
+Back up a directory and get it back, with no server to set up:
+
+    holdfast backup ~/documents --source documents
+    holdfast restore --source documents --to /tmp/restored
+
+Or run the service, and use it from this program, boto3 and the AWS CLI:
+
+    holdfast serve
+    eval "$(holdfast env)"
+    aws backup list-backup-vaults
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 done but some files could not be read.
+"""
+
+COMMANDS = (
+    ("backup", "holdfast.cli.backup:backup", "Back up a directory tree; only what changed is sent."),
+    ("restore", "holdfast.cli.restore:restore", "Write a recovery point, or parts of it, into a directory."),
+    ("points", "holdfast.cli.points:points", "List recovery points."),
+    ("ls", "holdfast.cli.ls:ls", "List the files in a recovery point."),
+    ("serve", "holdfast.cli.serve:serve", "Run the service."),
+    ("env", "holdfast.cli.env:env", "Print the exports that make boto3 and the AWS CLI use the service."),
+    ("vault", "holdfast.cli.vault:app", "Create, list, show and delete vaults."),
+    ("job", "holdfast.cli.job:app", "List, show and stop backup jobs."),
+)
+
+
+def build_app() -> App:
+    """The command tree. Nothing of a command but its name and its one line is loaded."""
+    app = App(
+        name="holdfast",
+        version=__version__,
+        help=HELP,
+        help_format="plaintext",
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+    )
+    for name, where, line in COMMANDS:
+        app.command(where, name=name, help=line)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line (without the program's name); the exit code."""
+    try:
+        result = build_app()(list(arguments))
+        sys.stdout.flush()
+    except (CycloptsError, UsageError) as misuse:
+        _complain(f"{misuse}\nTry 'holdfast --help'.")
+        return USAGE
+    except HoldfastError as error:
+        if os.environ.get("HOLDFAST_DEBUG"):
+            traceback.print_exc()
+        _complain(error.message)
+        return FAILED
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 128 + 2
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
+    except Exception as error:  # noqa: BLE001 - a defect; people get a line, those who look for it the traceback
+        if os.environ.get("HOLDFAST_DEBUG"):
+            traceback.print_exc()
+        _complain(f"an unexpected error: {type(error).__name__}: {error} (HOLDFAST_DEBUG=1 shows where)")
+        return FAILED
+    return result if isinstance(result, int) else 0
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _complain(message: str) -> None:
+    print(f"holdfast: {message}", file=sys.stderr)

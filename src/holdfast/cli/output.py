@@ -1,0 +1,68 @@
+"""How results are shown: aligned columns for people, JSON with AWS's own names for programs."""
+
+import datetime
+import sys
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+"""Exit codes (DESIGN.md 2)."""
+
+
+class UsageError(Exception):
+    """What was typed cannot be done as typed; the message says what to type instead."""
+
+
+def print_json(value: object) -> None:
+    """`value` (answers, lists and dictionaries of them) as indented JSON, absent members left out."""
+    plain = _without_none(msgspec.to_builtins(value))
+    print(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode("utf-8"))
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows in aligned columns under their titles; None is shown as a dash."""
+    table = [list(titles), *(["-" if cell is None else str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(titles))]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """One `name: value` a line; what is None is left out."""
+    present = [(name, value) for name, value in facts if value is not None]
+    width = max((len(name) for name, _ in present), default=0)
+    for name, value in present:
+        print(f"{name + ':':{width + 1}}  {value}")
+
+
+def when(seconds: float | None) -> str | None:
+    """A time of the wire (seconds since 1970) as local time with its offset."""
+    if seconds is None:
+        return None
+    return datetime.datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def size(count: int | None) -> str | None:
+    """A number of bytes in the largest unit that keeps it above one."""
+    if count is None:
+        return None
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} PiB"
+
+
+def warn(message: str) -> None:
+    """One line on stderr."""
+    print(f"holdfast: {message}", file=sys.stderr)
+
+
+def _without_none(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_none(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_none(each) for each in value]
+    return value

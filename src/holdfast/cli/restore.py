@@ -1,0 +1,71 @@
+"""`holdfast restore`: a recovery point, or parts of it, into a directory."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def restore(
+    *paths: str,
+    source: str,
+    to: str,
+    point: str = "latest",
+    vault: str | None = None,
+    store: Path | None = None,
+    batch: Annotated[bool, Parameter(name="--batch", negative="--no-batch")] = True,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
+    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Restore a recovery point of a source, whole or in part.
+
+    Every chunk is verified. Each file takes its place only when it is whole; existing files of the same name are
+    replaced, others stay. Nothing is ever written outside --to. Owners are restored when run as root.
+
+    Examples:
+
+        holdfast restore --source web1-etc --to /tmp/etc
+
+        holdfast restore --source web1-etc --to / --point arn:aws:backup:... nginx/nginx.conf ssl
+
+    Parameters
+    ----------
+    paths
+        Restore only these files and directories, given relative to the source. By default all of it.
+    source
+        The name of the source, as 'holdfast points' shows it.
+    to
+        The directory to restore into; it is made if it does not exist.
+    point
+        The ARN of a recovery point, or 'latest'.
+    vault
+        Look in this vault only. By default in all.
+    store
+        Run the service inside this process over the store in this directory, when no endpoint is configured.
+    batch
+        Fetch many small files in one request.
+    quiet
+        Show no progress.
+    json
+        Print the result as one JSON object.
+    """
+    from holdfast.agent import restore as agent
+    from holdfast.agent.points import choose
+    from holdfast.agent.progress import restore_line, shown
+    from holdfast.agent.report import RestoreReport, Tally
+    from holdfast.app.connect import connect
+    from holdfast.cli.run_result import interrupted, print_restore
+    from holdfast.model.clock import SystemClock
+    from holdfast.model.errors import HoldfastError
+
+    tally = Tally(RestoreReport())
+    with connect(store, os.environ) as connection:
+        try:
+            chosen = choose(connection.api, source, point, vault)
+            plan = agent.Plan(chosen.recovery_point_arn, to, paths, batch)
+            with shown("restore", lambda: restore_line(tally.report), quiet=quiet or json):
+                agent.restore(connection.api, plan, tally, SystemClock())
+        except (HoldfastError, KeyboardInterrupt) as error:
+            return interrupted(tally.report, error, json=json)
+    return print_restore(tally.report, json=json)

@@ -1,0 +1,84 @@
+"""`holdfast serve`."""
+
+import os
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from holdfast.cli.output import UsageError, warn
+
+
+def serve(
+    *,
+    data: str | None = None,
+    listen: str | None = None,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    insecure_http: Annotated[bool | None, Parameter(negative=())] = None,
+    chunk_max: str | None = None,
+    body_budget: str | None = None,
+    threads: str | None = None,
+    job_lease: str | None = None,
+    log_level: str | None = None,
+    log_format: str | None = None,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    The first start on an empty directory makes the store, a vault named 'default' and a root access key in
+    DIR/credentials. When it is ready, one line is printed: 'holdfast: listening on URL'.
+
+    Example: holdfast serve --data /srv/backups --listen 0.0.0.0:9220 --tls-cert host.pem --tls-key host.key
+
+    Every option may also come from the environment, as HOLDFAST_DATA, HOLDFAST_LISTEN, HOLDFAST_CHUNK_MAX...
+
+    Parameters
+    ----------
+    data
+        Directory of the store; by default ~/.local/share/holdfast.
+    listen
+        HOST:PORT to listen on, by default 127.0.0.1:9220; port 0 takes a free one.
+    tls_cert
+        PEM file with the certificate chain; with it the service speaks https.
+    tls_key
+        PEM file with the certificate's private key.
+    insecure_http
+        Allow others than this machine to connect without TLS.
+    chunk_max
+        Largest chunk accepted, up to 64MiB; by default 16MiB.
+    body_budget
+        Memory for request bodies under way, and as much again for answers; by default 64MiB each.
+    threads
+        Requests handled at the same time; by default 32.
+    job_lease
+        Seconds after which a job that nobody touches has expired; by default 86400.
+    log_level
+        debug, info, warning or error; by default info.
+    log_format
+        json or text; by default text on a terminal, JSON elsewhere.
+    """
+    from holdfast.app.config import Flags, gather
+    from holdfast.model.errors import InvalidInput
+
+    flags = Flags(
+        data=data,
+        listen=listen,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        insecure_http=insecure_http,
+        chunk_max=chunk_max,
+        body_budget=body_budget,
+        threads=threads,
+        job_lease=job_lease,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    try:
+        options = gather(flags, os.environ)
+    except InvalidInput as misuse:
+        raise UsageError(misuse.message) from misuse
+    if options.beyond_loopback and options.tls is None:
+        warn(f"warning: others can connect to {options.host or 'all addresses'} WITHOUT encryption (--insecure-http)")
+    from holdfast.app.process import serve as run
+
+    run(options, sys.stdout)

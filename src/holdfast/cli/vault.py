@@ -1,0 +1,96 @@
+"""`holdfast vault`: the walls between what is backed up; each has its own keys, and nothing is shared across them."""
+
+import os
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from holdfast.app.connect import connect
+from holdfast.cli.output import print_facts, print_json, print_table, when
+from holdfast.client.answers import Vault
+
+app = App(
+    name="vault",
+    help="Create, list, show and delete vaults. A vault has its own keys; chunks are shared within it, never across.",
+)
+
+Store = Annotated[str | None, Parameter(help="Directory of a store to open in this process, instead of an endpoint.")]
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON with AWS's own names.")]
+
+
+@app.command
+def create(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
+    """Create a vault.
+
+    Example: holdfast vault create photos
+
+    Parameters
+    ----------
+    name
+        2 to 50 letters, digits, '-' and '_'.
+    """
+    with connect(os.environ, store, make=True) as api:
+        made = api.create_vault(name)
+    if as_json:
+        print_json(made)
+    else:
+        print(f"created vault {made.backup_vault_name}")
+
+
+@app.command(name="list")
+def list_(*, store: Store = None, as_json: Json = False) -> None:
+    """List all vaults.
+
+    Example: holdfast vault list --json
+    """
+    with connect(os.environ, store) as api:
+        vaults = list(api.list_vaults())
+    if as_json:
+        print_json(vaults)
+    else:
+        rows = [(each.backup_vault_name, each.number_of_recovery_points, when(each.creation_date)) for each in vaults]
+        print_table(("VAULT", "RECOVERY POINTS", "CREATED"), rows)
+
+
+@app.command
+def show(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
+    """Show one vault.
+
+    Example: holdfast vault show default
+
+    Parameters
+    ----------
+    name
+        The vault.
+    """
+    with connect(os.environ, store) as api:
+        vault = api.describe_vault(name)
+    if as_json:
+        print_json(vault)
+    else:
+        print_facts(_facts(vault))
+
+
+@app.command
+def delete(name: str, /, *, store: Store = None) -> None:
+    """Delete a vault that holds no recovery points.
+
+    Example: holdfast vault delete photos
+
+    Parameters
+    ----------
+    name
+        The vault.
+    """
+    with connect(os.environ, store) as api:
+        api.delete_vault(name)
+    print(f"deleted vault {name}")
+
+
+def _facts(vault: Vault) -> tuple[tuple[str, object], ...]:
+    return (
+        ("vault", vault.backup_vault_name),
+        ("ARN", vault.backup_vault_arn),
+        ("recovery points", vault.number_of_recovery_points),
+        ("created", when(vault.creation_date)),
+    )
