@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +31,7 @@ SOURCE = "demo"
 DIFFERENCES_SHOWN_MAX = 20
 
 Tree = dict[bytes, Entry]
-console = Console()
+console = Console(soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +84,19 @@ def _run(service: ServiceProcess, tree: Path, first: Tree) -> tuple[list[Step], 
     console.print("[bold]Backing up[/] ...")
     step, first_point, unread = _backup(service, "first backup", tree, first)
     steps = [step]
-    step, _, _ = _backup(service, "again, nothing changed", tree, first)
+    step, _, _ = _backup(service, "nothing changed", tree, first)
     steps.append(step)
 
     changes = change(tree)
     console.print(f"[bold]Changing[/] the copy: {changes}")
     second = snapshot(tree)
-    step, second_point, unread_later = _backup(service, "again, after the changes", tree, second)
+    step, second_point, unread_later = _backup(service, "after the changes", tree, second)
     steps.append(step)
 
     troubles: list[str] = []
     for title, point, expected, skipped in (
-        ("restore what is there now", second_point, second, unread_later),
-        ("restore what was there first", first_point, first, unread),
+        ("restore latest", second_point, second, unread_later),
+        ("restore first", first_point, first, unread),
     ):
         console.print(f"[bold]Restoring[/] and comparing: {title} ...")
         step, different = _restore(service, title, point, {n: e for n, e in expected.items() if n not in skipped})
@@ -142,9 +143,9 @@ def _copy(original: Path, tree: Path) -> None:
 
 
 def _print_table(steps: list[Step]) -> None:
-    table = Table(title="What it cost")
-    for column in ("", "files", "contents", "sent", "stored", "saved", "seconds", "MB/s"):
-        table.add_column(column, justify="left" if not column else "right")
+    table = Table(box=box.SIMPLE_HEAVY)
+    for column in ("", "files", "contents", "sent", "stored", "saved", "seconds"):
+        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
     for step in steps:
         saved = "" if step.stored is None else f"{max(0.0, 1 - step.stored / max(step.contents, 1)):.1%}"
         table.add_row(
@@ -155,7 +156,6 @@ def _print_table(steps: list[Step]) -> None:
             "" if step.stored is None else _size(step.stored),
             saved,
             f"{step.seconds:.2f}",
-            f"{step.contents / 1e6 / step.seconds:,.0f}",
         )
     console.print(table)
     console.print("sent: request bodies over HTTP. stored: what the store grew on disk. saved: contents less stored.\n")

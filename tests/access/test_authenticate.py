@@ -47,6 +47,13 @@ def test_an_unknown_key_and_a_wrong_secret_get_the_same_answer() -> None:
     assert answers[0] == answers[1]
 
 
+def test_not_even_the_stand_in_secret_makes_an_unknown_key_somebody() -> None:
+    door = authenticator()
+    head = signed(key_id="HFAKNOBODYNOBODY1234", secret=door._nobody)
+    with pytest.raises(Denied):
+        door.confirm(door.claim(head), head, "UNSIGNED-PAYLOAD")
+
+
 def test_an_unknown_key_costs_about_as_much_work_as_a_wrong_secret() -> None:
     door = authenticator()
 

@@ -12,7 +12,7 @@ from holdfast.chunks.packs import PackSet
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.chunks.store import ChunkStore
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model.errors import Internal, InvalidState, Unavailable
+from holdfast.model.errors import HoldfastError, Internal, InvalidState, Unavailable
 from holdfast.testing.faulty_disk import FaultyDisk
 
 
@@ -69,7 +69,7 @@ def together(commit: GroupCommit[Any], calls: Sequence[Callable[[], object]]) ->
     def run(place: int) -> None:
         try:
             results[place] = calls[place]()
-        except Exception as error:
+        except HoldfastError as error:
             results[place] = error
 
     threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
@@ -245,7 +245,7 @@ def test_one_who_watches_and_falls_over_harms_nobody(packs: PackSet, ledger: Any
         raise ZeroDivisionError
 
     commit = GroupCommit(packs, ledger, observe=fall_over)
-    assert [commit.submit([], lambda tx, locations: i) for i in range(3)] == [0, 1, 2]
+    assert [commit.submit([], lambda tx, locations, i=i: i) for i in range(3)] == [0, 1, 2]
     commit.close()
 
 

@@ -20,9 +20,7 @@ def chunk(number: int, size: int = 1000) -> bytes:
 
 
 def sealed(store: ChunkStore, keys: VaultKeys, *numbers: int, size: int = 1000) -> list[SealedFrame]:
-    return [
-        store.seal(keys, chunk(number, size), hashlib.sha256(chunk(number, size)).digest()) for number in numbers
-    ]
+    return [store.seal(keys, chunk(number, size), hashlib.sha256(chunk(number, size)).digest()) for number in numbers]
 
 
 def packs_of(blobs: LocalBlobs, keys: VaultKeys) -> list[str]:
@@ -35,9 +33,7 @@ def assert_reads(store: ChunkStore, keys: VaultKeys, group: list[SealedFrame], p
         assert keys.chunk_id(hashlib.sha256(data).digest()) == frame.chunk_id
 
 
-def test_a_written_group_can_be_read_from_its_locations(
-    blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys
-) -> None:
+def test_a_written_group_can_be_read_from_its_locations(blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys) -> None:
     packs = PackSet(blobs)
     group = sealed(store, keys, 1, 2, 3)
     assert_reads(store, keys, group, packs.write_group(group))

@@ -21,19 +21,7 @@ from tests.interop.live_service import LiveService
 Aws = Callable[..., Any]
 VAULT = "from-the-shell"
 ROLE = "arn:aws:iam::000000000000:role/backup"
-NAMES = [
-    "a/b c",
-    "100%",
-    "1+1",
-    "~home",
-    "日本語/ü",
-    "x/complete",
-    "x/put-object",
-    "complete",
-    "put-object",
-    "é",
-    "e\u0301",
-]
+NAMES = ["a/b c 100%+~日本語", "x/complete", "x/put-object", "complete", "put-object", "é", "e\u0301"]
 
 
 @pytest.fixture(scope="module")

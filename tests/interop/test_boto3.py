@@ -61,4 +61,4 @@ def test_the_release_is_the_one_that_is_meant(outcomes: Outcomes, release: str) 
 @pytest.mark.parametrize("check", [check.__name__ for check in CHECKS])
 def test_boto3(outcomes: Outcomes, release: str, check: str) -> None:
     trouble = outcomes.of(release)[check]["trouble"]
-    assert trouble is None, f"\n{trouble}\nThe service said:\n{outcomes._service.log()[-6000:]}"
+    assert trouble is None, f"\n{trouble}\nThe service said:\n{outcomes._service.log()[-2500:]}"

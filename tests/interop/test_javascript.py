@@ -36,7 +36,7 @@ def outcomes(service: LiveService) -> dict[str, Any]:
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_javascript(outcomes: dict[str, Any], service: LiveService, check: str) -> None:
-    assert outcomes[check] is None, f"\n{outcomes[check]}\nThe service said:\n{service.log()[-6000:]}"
+    assert outcomes[check] is None, f"\n{outcomes[check]}\nThe service said:\n{service.log()[-2500:]}"
 
 
 def test_the_program_has_checks() -> None:

@@ -76,6 +76,13 @@ def test_every_signed_header_counted_again_after_signing_is_refused() -> None:
             check(adding(head, name, value))
 
 
+@pytest.mark.parametrize("name", [b"host", b"x-amz-date"])
+def test_a_second_host_or_date_is_refused_as_such(name: bytes) -> None:
+    head = signed()
+    with pytest.raises(Denied, match=f"2 {name.decode()} headers"):
+        check(adding(head, name, head.header(name) or b""))
+
+
 def test_a_header_that_nobody_signs_may_be_added_on_the_way() -> None:
     check(adding(signed(), b"via", b"1.1 proxy"))
 

@@ -171,7 +171,8 @@ class Ledger:
             vaults.insert(tx, VaultRow(0, b"v" * 16, "default", None, None, NOW))
         vault_no = vaults.get(tx, "default").vault_no
         chunk = NewChunk(b"c" * 32, b"d" * 32, 10, b"p" * 16, 0, 100)
-        return vault_no, chunk_index.record(tx, vault_no, chunk)
+        [chunk_no] = chunk_index.record(tx, vault_no, [chunk])
+        return vault_no, chunk_no
 
     def _refer(self, tx: Tx, object_no: int, references: int) -> None:
         chunk_index.refer(tx, [(object_no, index * 7, self.chunk_no) for index in range(references)])

@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.upkeep.ledger import Ledger, Seen, view_of
 
 from holdfast.catalog import objects, recovery_points, sweep
 from holdfast.catalog.backup_jobs import BackupJobRow
 from holdfast.catalog.sweep import Batch
+from tests.upkeep.ledger import Ledger, Seen, view_of
 
 SOURCES = ("alpha", "beta")
 NAMES = st.sampled_from(["a", "a/b", "b", "c", "é", "zz"])

@@ -1,6 +1,5 @@
 """Recovery points as people ask for them: by source, the latest one, or by ARN."""
 
-import datetime
 from collections.abc import Iterator
 
 from holdfast.client.answers import RecoveryPoint
@@ -40,10 +39,3 @@ def choose(api: Api, source: str | None, point: str, vault: str | None) -> Recov
     named = ", ".join(repr(one) for one in known[:_SOURCES_NAMED_MAX]) or "none"
     more = f" and {len(known) - _SOURCES_NAMED_MAX} more" if len(known) > _SOURCES_NAMED_MAX else ""
     raise NotFound(f"there is no recovery point of source {source!r}; sources with recovery points: {named}{more}")
-
-
-def time_text(seconds: float | None) -> str:
-    """A point in time as people read it, in their own time zone."""
-    if seconds is None:
-        return "-"
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

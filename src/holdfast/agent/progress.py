@@ -35,14 +35,12 @@ def restore_line(report: RestoreReport) -> str:
 
 def size_text(size: int) -> str:
     """Bytes as people read them."""
-    if size < 1000:
-        return f"{size} B"
     value = float(size)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.5:
-            return f"{value:.3g} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
-    return f"{value / 1000:.3g} PB"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from holdfast.agent.attributes import Attributes
 from holdfast.agent.directory import Directory, OpenDirectories, open_root
 
 PRIVATE_MODE = 0o700
+IS_ROOT = os.geteuid() == 0
 _FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_A_DIRECTORY = (errno.ENOTDIR, errno.ELOOP)
 _ATTEMPTS = 5
@@ -138,7 +139,6 @@ def _set_mode(directory: Directory, leaf: bytes, mode: int) -> None:
         os.close(fd)
 
 
-IS_ROOT = os.geteuid() == 0
 _SET_ID_BITS = 0o6000
 
 

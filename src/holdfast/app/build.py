@@ -4,20 +4,24 @@ The order is part of the promise: the directory is locked before anything in it 
 thread of this process can write any more.
 """
 
+import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from holdfast.access import credentials_file
-from holdfast.access.authenticate import Authenticator
+from holdfast.access.authenticate import Authenticator, Caller
 from holdfast.access.credentials_file import AccessKey
-from holdfast.app.background import Worker
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import BLOBS_NAME, CATALOG_NAME, RootKeyPlace, prepare
+from holdfast.app.measured import MeasuredChunks
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
+from holdfast.catalog import vaults
 from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.chunks.commit import GroupCommit, GroupReport
 from holdfast.chunks.packs import PackSet
-from holdfast.chunks.store import ChunkStore
+from holdfast.controlplane.plane import Options, Plane
+from holdfast.controlplane.service import ControlPlane
 from holdfast.dataplane.service import DataPlane
 from holdfast.dataplane.store import Store
 from holdfast.keys.local import LocalKeyProvider
@@ -28,6 +32,10 @@ from holdfast.observe.logs import Logger
 from holdfast.observe.metrics import Metrics
 from holdfast.server.body_limits import BodyLimits
 from holdfast.server.gateway import Gateway
+from holdfast.upkeep.expiry import Expiry
+from holdfast.upkeep.runner import Runner
+from holdfast.upkeep.sweeping import Sweeping
+from holdfast.upkeep.worker import Worker
 from holdfast.wire.route import Router
 from holdfast.wire.specs import load
 
@@ -69,23 +77,21 @@ class System:
 
         commits = GroupCommit(packs, catalog, observe=observe)
         self._closing.callback(commits.close)
-        store = Store(
-            catalog=catalog,
-            commits=commits,
-            chunks=ChunkStore(blobs),
-            keys=keys,
-            tokens=TokenMint(keys.token_key()),
-            clock=clock,
-            chunk_bytes_max=options.chunk_bytes_max,
-        )
-        self.workers: dict[str, Worker] = {}
-        data = DataPlane(store)
-        handlers = data.handlers()
-        secrets = {self.access_key.access_key_id: self.access_key.secret}
+        tokens = TokenMint(keys.token_key())
+        chunks = MeasuredChunks(blobs, metrics)
+        data = DataPlane(Store(catalog, commits, chunks, keys, tokens, clock, options.chunk_bytes_max))
+        lease = Options(job_lease_seconds=options.job_lease_seconds)
+        control = ControlPlane(Plane(catalog, commits, keys, tokens, clock, uuid.uuid4, lease))
+        with catalog.snapshot() as tx:
+            has_vaults = any(vaults.page(tx, "", 1))
+        if not has_vaults:
+            control.vaults.create(Caller(self.access_key.access_key_id), {"BackupVaultName": DEFAULT_VAULT})
+        upkeep = Runner([Expiry(catalog, commits), Sweeping(catalog, commits)], clock, _reporter(log))
+        self._closing.callback(upkeep.close)
         self.gateway = Gateway(
             Router(load()),
-            Authenticator(secrets.get, clock),
-            handlers,
+            Authenticator({self.access_key.access_key_id: self.access_key.secret}.get, clock),
+            data.handlers() | control.handlers(),
             data.early(),
             BodyLimits(options.chunk_bytes_max),
             metrics,
@@ -95,3 +101,10 @@ class System:
     def close(self) -> None:
         """Answer what is under way, then let go of everything, the lock last."""
         self._closing.close()
+
+
+def _reporter(log: Logger) -> Callable[[Worker, Exception], None]:
+    def report(worker: Worker, trouble: Exception) -> None:
+        log.error("upkeep failed", part="upkeep", worker=type(worker).__name__, exc_info=trouble)
+
+    return report

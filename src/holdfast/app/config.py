@@ -26,6 +26,7 @@ from holdfast.server.http_server import Tls
 
 HOST_DEFAULT, PORT_DEFAULT = "127.0.0.1", 9220
 THREADS_DEFAULT = 32
+BODY_BUDGET_DEFAULT = 48 * MIB
 _SIZE = re.compile(r"([0-9]+) ?(|B|KiB|MiB|GiB)")
 _UNITS = {"": 1, "B": 1, "KiB": KIB, "MiB": MIB, "GiB": KIB * MIB}
 
@@ -66,7 +67,7 @@ class ServeOptions:
     tls: Tls | None = None
     beyond_loopback: bool = field(default=False)
     """Whether others than this machine can connect."""
-    body_budget_bytes: int = 64 * MIB
+    body_budget_bytes: int = BODY_BUDGET_DEFAULT
     threads: int = THREADS_DEFAULT
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
@@ -103,7 +104,7 @@ def gather(flags: Flags, environ: Mapping[str, str]) -> ServeOptions:
         port=port,
         tls=tls,
         beyond_loopback=beyond,
-        body_budget_bytes=source.size("body_budget", 64 * MIB, 1 * MIB, 1024 * 1024 * MIB),
+        body_budget_bytes=source.size("body_budget", BODY_BUDGET_DEFAULT, 1 * MIB, 1024 * 1024 * MIB),
         threads=source.number("threads", THREADS_DEFAULT, 1, 1024),
         log_level=source.word("log_level", get_args(LogLevel), "info"),  # type: ignore[arg-type]
         log_format=source.word("log_format", get_args(LogFormat), "auto"),  # type: ignore[arg-type]

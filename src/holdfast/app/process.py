@@ -16,10 +16,10 @@ from typing import TextIO
 
 import uvloop
 
-from holdfast.app.background import Background
 from holdfast.app.build import System
 from holdfast.app.config import ServeOptions
 from holdfast.app.listener import bind, url
+from holdfast.app.memory import return_freed_memory
 from holdfast.observe.logs import Logger, StandardLibraryHandler, open_log
 from holdfast.observe.metrics import Metrics
 from holdfast.server.asgi import BodyOptions, Face
@@ -37,6 +37,7 @@ def serve(options: ServeOptions, out: TextIO) -> None:
     logging.getLogger("uvicorn.error").addHandler(handler := StandardLibraryHandler(log))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     _allow_open_files(OPEN_FILES_WANTED)
+    return_freed_memory()
     metrics = Metrics()
     try:
         with ExitStack() as closing:
@@ -46,8 +47,6 @@ def serve(options: ServeOptions, out: TextIO) -> None:
             closing.callback(listener.close)
             threads = ThreadPoolExecutor(options.threads, thread_name_prefix="request")
             closing.callback(threads.shutdown)
-            background = Background(system.workers, log)
-            closing.callback(background.close)
             _run(_serve(options, system, listener, threads, metrics, log, out))
     finally:
         logging.getLogger("uvicorn.error").removeHandler(handler)

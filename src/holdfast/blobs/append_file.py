@@ -16,6 +16,9 @@ from holdfast.model.errors import Unavailable
 
 IOV_MAX = os.sysconf("SC_IOV_MAX")
 
+_CACHED_BYTES_MAX = 1 << 20
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
 
 class LocalAppendFile:
     """An AppendFile over a descriptor that it owns. Not for two threads at once."""
@@ -25,6 +28,7 @@ class LocalAppendFile:
         self._descriptor = descriptor
         self._path = path
         self._size = 0
+        self._cached_from = 0
         self._poisoned = False
         self._closed = False
 
@@ -54,6 +58,7 @@ class LocalAppendFile:
             if isinstance(failed, OSError):
                 raise write_error(failed, "make durable", self._path) from failed
             raise
+        self._leave_cache()
 
     def close(self) -> None:
         if self._closed:
@@ -63,6 +68,20 @@ class LocalAppendFile:
         # Nothing was promised after the last sync, and Linux frees the descriptor even when close fails.
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
+
+    def _leave_cache(self) -> None:
+        """Give the page cache back what is durable: seldom read soon, it would push out what others read.
+
+        On virtual machines whose memory is backed on first touch this also is five times faster, since the next pages
+        written are those just given back (docs/adr/0013).
+        """
+        if self._size - self._cached_from < _CACHED_BYTES_MAX:
+            return
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(
+                self._descriptor, self._cached_from, self._size - self._cached_from, os.POSIX_FADV_DONTNEED
+            )
+        self._cached_from = self._size - self._size % _PAGE_BYTES
 
     def _refuse_if_poisoned(self) -> None:
         if self._poisoned:

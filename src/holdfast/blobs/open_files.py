@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+_LARGE_READ_BYTES = 256 * 1024
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -35,9 +36,12 @@ class OpenFiles:
         file = self._take(key)
         try:
             data = os.pread(file.descriptor, length, offset)
-            if len(data) == length or not data:
-                return data
-            return _read_on(file.descriptor, offset, length, data)
+            if data and len(data) < length:
+                data = _read_on(file.descriptor, offset, length, data)
+            if length >= _LARGE_READ_BYTES:
+                # Large ranges are read once, by a restore; see docs/adr/0013.
+                os.posix_fadvise(file.descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+            return data
         finally:
             self._give_back(file)
 

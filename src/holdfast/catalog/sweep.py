@@ -1,9 +1,9 @@
 """Removes the rows that no reader and no future job can see, a few at a time.
 
 Every function here does one small piece in the caller's transaction and says whether it found anything to do. It looks
-for its work anew each time, so that a crash between two pieces loses nothing and several sweepers do no harm. What tells
-that work is left (an unswept job, a dead seq, a DELETED point) goes in the transaction that finds nothing left. Why nobody
-misses the rows is argued in docs/design/versions.md. Chunks that lose their last reference stay where they are.
+for its work anew each time, so that a crash between two pieces loses nothing and several sweepers do no harm. What says
+that work is left (an unswept job, a dead seq, a DELETED point) goes in the transaction that finds nothing left. Why
+nobody misses the rows is argued in docs/design/versions.md. Chunks that lose their last reference stay where they are.
 """
 
 from collections.abc import Callable

@@ -52,10 +52,11 @@ class GroupReport:
 class _Ticket:
     """One caller's place in a group. `done` is a lock held until the answer is there: the cheapest way to wait."""
 
-    __slots__ = ("apply", "done", "error", "frames", "locations", "value")
+    __slots__ = ("apply", "done", "error", "frame_bytes", "frames", "locations", "value")
 
     def __init__(self, frames: Sequence[SealedFrame], apply: Callable[[Any, Sequence[Location]], object]) -> None:
         self.frames = frames
+        self.frame_bytes = sum([frame.frame_bytes for frame in frames])
         self.apply = apply
         self.locations: list[Location] = []
         self.value: object = None
@@ -128,7 +129,7 @@ class GroupCommit(Generic[Tx]):
     def _gather(self, first: _Ticket) -> tuple[list[_Ticket], bool]:
         """Everyone who waits now, up to the maxima, and whether `close` was met."""
         group = [first]
-        frame_bytes = _frame_bytes(first)
+        frame_bytes = first.frame_bytes
         while frame_bytes < self._group_bytes_max and len(group) < self._group_callers_max:
             if self._waiting.empty():
                 break
@@ -136,13 +137,14 @@ class GroupCommit(Generic[Tx]):
             if ticket is None:
                 return group, True
             group.append(ticket)
-            frame_bytes += _frame_bytes(ticket)
+            frame_bytes += ticket.frame_bytes
         return group, False
 
     def _commit(self, group: list[_Ticket]) -> None:
         began = time.perf_counter()
-        frames = _distinct(group)
+        frames: dict[tuple[bytes, bytes], SealedFrame] = {}
         try:
+            frames = _distinct(group)
             places = self._write(list(frames.values()))
             for ticket in group:
                 ticket.locations = [places[_key(frame)] for frame in ticket.frames]
@@ -190,10 +192,6 @@ def _distinct(group: list[_Ticket]) -> dict[tuple[bytes, bytes], SealedFrame]:
         for frame in ticket.frames:
             frames.setdefault(_key(frame), frame)
     return frames
-
-
-def _frame_bytes(ticket: _Ticket) -> int:
-    return sum(frame.frame_bytes for frame in ticket.frames)
 
 
 def _fresh(error: BaseException) -> BaseException:

@@ -58,9 +58,7 @@ def seal(
     return SealedFrame(keys.vault_uid, chunk_id, len(data), (header, body))
 
 
-def unseal(
-    keys: VaultKeys, chunk_id: bytes, raw_bytes: int, frame: Buffer, *, kind: Kind = Kind.CHUNK
-) -> bytes:
+def unseal(keys: VaultKeys, chunk_id: bytes, raw_bytes: int, frame: Buffer, *, kind: Kind = Kind.CHUNK) -> bytes:
     """The content of `frame`, which must be the frame `chunk_id` of that kind and vault, and `raw_bytes` long.
 
     Raises Damaged when anything about it is not as expected, UnusableKey when its frame key is not on the ring.

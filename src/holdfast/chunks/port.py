@@ -33,7 +33,7 @@ class SealedFrame:
 
     @property
     def frame_bytes(self) -> int:
-        return sum(len(part) for part in self.parts)
+        return sum(map(len, self.parts))
 
 
 class Transactions(Protocol[Tx_co]):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
 
 def backup(
     path: str,
@@ -15,12 +17,12 @@ def backup(
     source: str | None = None,
     vault: str = "default",
     store: Path | None = None,
-    exclude: Annotated[tuple[str, ...], Parameter(negative="")] = (),
-    exclude_caches: Annotated[bool, Parameter(negative="")] = False,
-    one_file_system: Annotated[bool, Parameter(negative="")] = False,
+    exclude: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    exclude_caches: Annotated[bool, Parameter(negative=())] = False,
+    one_file_system: Annotated[bool, Parameter(negative=())] = False,
     batch: Annotated[bool, Parameter(name="--batch", negative="--no-batch")] = True,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
-    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Back up a directory (or a single file) as a new recovery point of its source.
 
@@ -45,7 +47,7 @@ def backup(
     vault
         The vault to store into.
     store
-        Run the service inside this process over the store in this directory, when no endpoint is configured.
+        Open the store in this directory inside this process, instead of using an endpoint.
     exclude
         Leave out what matches this pattern, with all below it. Without '/' it is compared with names, with '/' with
         paths relative to PATH; a trailing '/' restricts it to directories. May be given several times.
@@ -67,25 +69,35 @@ def backup(
     from holdfast.agent.scan import Options
     from holdfast.agent.source import default_name
     from holdfast.app.connect import connect
-    from holdfast.cli.run_result import interrupted, print_backup
+    from holdfast.cli.run_result import print_backup, stopped
     from holdfast.model.clock import SystemClock
     from holdfast.model.errors import HoldfastError
 
     tally = Tally(BackupReport())
-    with connect(store, os.environ) as connection:
-        options = Options(Exclusion(exclude), exclude_caches, one_file_system, _identity(connection.store))
+    with connect(store, os.environ, make=True) as connection:
+        options = Options(Exclusion(exclude), exclude_caches, one_file_system, _own_store(connection.store))
         plan = agent.Plan(path, source or default_name(path, socket.gethostname()), vault, options, batch)
         try:
             with shown("backup", lambda: backup_line(tally.report), quiet=quiet or json):
                 agent.back_up(connection.api, plan, tally, SystemClock())
         except (HoldfastError, KeyboardInterrupt) as error:
-            return interrupted(tally.report, error, json=json)
+            return stopped(tally.report, error, json=json)
     return print_backup(tally.report, json=json)
 
 
-def _identity(directory: Path | None) -> frozenset[tuple[int, int]]:
-    """The store's own directory, which a backup never enters: it would grow by what it reads."""
-    if directory is None:
+def _own_store(opened: Path | None) -> frozenset[tuple[int, int]]:
+    """The store written to, as far as it is known: a backup never enters it, or it would grow by what it reads.
+
+    A service on this machine is taken to use the directory that `serve` uses by itself.
+    """
+    from holdfast.app.config import store_directory
+    from holdfast.client.profile import resolve
+
+    endpoint = resolve(os.environ).endpoint
+    if opened is None and endpoint is not None and endpoint.hostname not in _THIS_MACHINE:
         return frozenset()
-    status = directory.stat()
+    try:
+        status = (opened or store_directory(None, os.environ)).stat()
+    except OSError:
+        return frozenset()
     return frozenset({(status.st_dev, status.st_ino)})

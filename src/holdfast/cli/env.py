@@ -3,16 +3,25 @@
 import os
 import shlex
 import urllib.parse
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from holdfast.cli.output import UsageError, warn
 
 ENDPOINT_DEFAULT = "http://127.0.0.1:9220"
 
 
-def env(*, data: str | None = None, endpoint: str | None = None) -> None:
+def env(
+    *,
+    data: Annotated[str | None, Parameter(metavar="DIR")] = None,
+    endpoint: Annotated[str | None, Parameter(metavar="URL")] = None,
+) -> None:
     """Print the exports that make boto3, the AWS CLI and this program use the service.
 
-    Example: eval "$(holdfast env)"
+    Example:
+
+        eval "$(holdfast env)"
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """`holdfast job`: backup jobs, running and ended."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -12,7 +13,7 @@ from holdfast.model.arn import source_arn, source_name
 
 app = App(name="job", help="List, show and stop backup jobs.")
 
-Store = Annotated[str | None, Parameter(help="Directory of a store to open in this process, instead of an endpoint.")]
+Store = Annotated[Path | None, Parameter(metavar="DIR", help="Open the store in this directory inside this process.")]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON with AWS's own names.")]
 
 
@@ -27,7 +28,9 @@ def list_(
 ) -> None:
     """List backup jobs, the latest first.
 
-    Example: holdfast job list --state RUNNING
+    Example:
+
+        holdfast job list --state RUNNING
 
     Parameters
     ----------
@@ -39,8 +42,8 @@ def list_(
         Only jobs in this state: RUNNING, COMPLETED, ABORTED or EXPIRED.
     """
     resource = source if source is None or source.startswith("arn:") else source_arn(source)
-    with connect(os.environ, store) as api:
-        jobs = list(api.list_backup_jobs(vault=vault, resource_arn=resource, state=state))
+    with connect(store, os.environ) as connection:
+        jobs = list(connection.api.list_backup_jobs(vault=vault, resource_arn=resource, state=state))
     if as_json:
         print_json(jobs)
     else:
@@ -51,15 +54,17 @@ def list_(
 def show(job_id: str, /, *, store: Store = None, as_json: Json = False) -> None:
     """Show one backup job.
 
-    Example: holdfast job show 1D2FF9F5-7C0A-4A3E-9B0A-0C1D6E2F7A11
+    Example:
+
+        holdfast job show 1D2FF9F5-7C0A-4A3E-9B0A-0C1D6E2F7A11
 
     Parameters
     ----------
     job_id
         The BackupJobId.
     """
-    with connect(os.environ, store) as api:
-        job = api.describe_backup_job(job_id)
+    with connect(store, os.environ) as connection:
+        job = connection.api.describe_backup_job(job_id)
     if as_json:
         print_json(job)
     else:
@@ -70,15 +75,17 @@ def show(job_id: str, /, *, store: Store = None, as_json: Json = False) -> None:
 def stop(job_id: str, /, *, store: Store = None) -> None:
     """Stop a running backup job; what it had uploaded is given up.
 
-    Example: holdfast job stop 1D2FF9F5-7C0A-4A3E-9B0A-0C1D6E2F7A11
+    Example:
+
+        holdfast job stop 1D2FF9F5-7C0A-4A3E-9B0A-0C1D6E2F7A11
 
     Parameters
     ----------
     job_id
         The BackupJobId.
     """
-    with connect(os.environ, store) as api:
-        api.stop_backup_job(job_id)
+    with connect(store, os.environ) as connection:
+        connection.api.stop_backup_job(job_id)
     print(f"stopped job {job_id}")
 
 

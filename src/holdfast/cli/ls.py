@@ -17,7 +17,7 @@ def ls(
     point: str = "latest",
     vault: str | None = None,
     store: Path | None = None,
-    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """List the files of a recovery point, like 'ls -l'.
 
@@ -40,7 +40,7 @@ def ls(
     vault
         Look in this vault only. By default in all.
     store
-        Run the service inside this process over the store in this directory, when no endpoint is configured.
+        Open the store in this directory inside this process, instead of using an endpoint.
     json
         Print one JSON object per line.
     """
@@ -60,20 +60,20 @@ def ls(
 
 
 def _print(stored: "Stored", *, json: bool) -> None:
+    import msgspec
+
     from holdfast.agent.attributes import parse
-    from holdfast.agent.points import time_text
-    from holdfast.cli.run_result import print_json
+    from holdfast.cli.output import when
 
     found = parse(stored.metadata)
     if json:
         known = {} if found is None else {name: getattr(found, name) for name in ("kind", "mode", "uid", "gid")}
         times = {} if found is None else {"mtime_ns": found.mtime_ns}
         size = stored.size if found is None else found.size
-        print_json(
-            {"name": stored.name, **known, "size": size, **times, "stored": stored.size, "checksum": stored.summary}
-        )
+        line = {"name": stored.name, **known, "size": size, **times, "stored": stored.size, "checksum": stored.summary}
+        print(msgspec.json.encode(line).decode())
     elif found is None:
-        print(f"{'?' * 10} {'-':>6} {'-':>6} {stored.size:>12} {'-':19}  {stored.name}")
+        print(f"{'?' * 10} {'-':>6} {'-':>6} {stored.size:>12} {'-':25}  {stored.name}")
     else:
-        mode, when = stat.filemode(found.mode), time_text(found.mtime_ns / 1e9)
-        print(f"{mode} {found.uid:>6} {found.gid:>6} {found.size:>12} {when}  {stored.name}")
+        mode, changed = stat.filemode(found.mode), when(found.mtime_ns / 1e9)
+        print(f"{mode} {found.uid:>6} {found.gid:>6} {found.size:>12} {changed}  {stored.name}")

@@ -8,6 +8,7 @@
 A command is imported when it is called, so that `holdfast --help` and short commands start fast.
 """
 
+import importlib
 import os
 import sys
 import traceback
@@ -17,6 +18,7 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from holdfast import __version__
+from holdfast.cli.help import PlainHelp
 from holdfast.cli.output import FAILED, USAGE, UsageError
 from holdfast.model.errors import HoldfastError
 
@@ -48,26 +50,32 @@ COMMANDS = (
 )
 
 
-def build_app() -> App:
-    """The command tree. Nothing of a command but its name and its one line is loaded."""
+def build_app(chosen: str | None = None) -> App:
+    """The command tree. Of commands other than `chosen` nothing is loaded but their name and their one line."""
     app = App(
         name="holdfast",
         version=__version__,
         help=HELP,
         help_format="plaintext",
+        help_formatter=PlainHelp(),
         exit_on_error=False,
         print_error=False,
         result_action="return_value",
     )
     for name, where, line in COMMANDS:
-        app.command(where, name=name, help=line)
+        if name == chosen:
+            module, _, attribute = where.partition(":")
+            app.command(getattr(importlib.import_module(module), attribute), name=name)
+        else:
+            app.command(where, name=name, help=line)
     return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line (without the program's name); the exit code."""
     try:
-        result = build_app()(list(arguments))
+        chosen = next((word for word in arguments if not word.startswith("-")), None)
+        result = build_app(chosen)(list(arguments))
         sys.stdout.flush()
     except (CycloptsError, UsageError) as misuse:
         _complain(f"{misuse}\nTry 'holdfast --help'.")

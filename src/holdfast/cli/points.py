@@ -2,9 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from holdfast.client.answers import RecoveryPoint
 
 
 def points(
@@ -13,7 +16,7 @@ def points(
     *,
     vault: str | None = None,
     store: Path | None = None,
-    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """List recovery points, oldest first.
 
@@ -30,31 +33,30 @@ def points(
     vault
         Only those in this vault.
     store
-        Run the service inside this process over the store in this directory, when no endpoint is configured.
+        Open the store in this directory inside this process, instead of using an endpoint.
     json
-        Print one JSON object per line.
+        Print JSON.
     """
-    from holdfast.agent.points import recovery_points, time_text
-    from holdfast.agent.progress import size_text
+    from holdfast.agent.points import recovery_points
     from holdfast.app.connect import connect
-    from holdfast.cli.run_result import print_json
+    from holdfast.cli.output import print_json, print_table, size, when
     from holdfast.model.arn import source_name
 
     with connect(store, os.environ) as connection:
-        for point in recovery_points(connection.api, source, vault):
-            named = source_name(point.resource_arn or "")
-            if json:
-                print_json(
-                    {
-                        "source": named,
-                        "vault": point.backup_vault_name,
-                        "recovery_point_arn": point.recovery_point_arn,
-                        "created": point.creation_date,
-                        "bytes": point.size,
-                        "status": point.status,
-                    }
-                )
-            else:
-                size = "-" if point.size is None else size_text(point.size)
-                print(f"{time_text(point.creation_date)}  {size:>8}  {point.recovery_point_arn}  {named}")
+        found = recovery_points(connection.api, source, vault)
+    if json:
+        print_json([{"Source": source_name(point.resource_arn or ""), **_members(point)} for point in found])
+        return 0
+    rows = (
+        (when(point.creation_date), size(point.size), source_name(point.resource_arn or ""), point.recovery_point_arn)
+        for point in found
+    )
+    print_table(("CREATED", "SIZE", "SOURCE", "RECOVERY POINT"), rows)
     return 0
+
+
+def _members(point: "RecoveryPoint") -> dict[str, object]:
+    import msgspec
+
+    members: dict[str, object] = msgspec.to_builtins(point)
+    return members

@@ -15,8 +15,8 @@ def restore(
     vault: str | None = None,
     store: Path | None = None,
     batch: Annotated[bool, Parameter(name="--batch", negative="--no-batch")] = True,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")] = False,
-    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Restore a recovery point of a source, whole or in part.
 
@@ -42,7 +42,7 @@ def restore(
     vault
         Look in this vault only. By default in all.
     store
-        Run the service inside this process over the store in this directory, when no endpoint is configured.
+        Open the store in this directory inside this process, instead of using an endpoint.
     batch
         Fetch many small files in one request.
     quiet
@@ -55,17 +55,18 @@ def restore(
     from holdfast.agent.progress import restore_line, shown
     from holdfast.agent.report import RestoreReport, Tally
     from holdfast.app.connect import connect
-    from holdfast.cli.run_result import interrupted, print_restore
+    from holdfast.cli.run_result import print_restore, stopped
     from holdfast.model.clock import SystemClock
     from holdfast.model.errors import HoldfastError
 
     tally = Tally(RestoreReport())
     with connect(store, os.environ) as connection:
+        api = connection.api
         try:
-            chosen = choose(connection.api, source, point, vault)
+            chosen = choose(api, source, point, vault)
             plan = agent.Plan(chosen.recovery_point_arn, to, paths, batch)
             with shown("restore", lambda: restore_line(tally.report), quiet=quiet or json):
-                agent.restore(connection.api, plan, tally, SystemClock())
+                agent.restore(api, plan, tally, SystemClock())
         except (HoldfastError, KeyboardInterrupt) as error:
-            return interrupted(tally.report, error, json=json)
+            return stopped(tally.report, error, json=json)
     return print_restore(tally.report, json=json)

@@ -11,24 +11,28 @@ from holdfast.cli.output import UsageError, warn
 
 def serve(
     *,
-    data: str | None = None,
-    listen: str | None = None,
-    tls_cert: str | None = None,
-    tls_key: str | None = None,
+    data: Annotated[str | None, Parameter(metavar="DIR")] = None,
+    listen: Annotated[str | None, Parameter(metavar="HOST:PORT")] = None,
+    tls_cert: Annotated[str | None, Parameter(metavar="FILE")] = None,
+    tls_key: Annotated[str | None, Parameter(metavar="FILE")] = None,
     insecure_http: Annotated[bool | None, Parameter(negative=())] = None,
-    chunk_max: str | None = None,
-    body_budget: str | None = None,
-    threads: str | None = None,
-    job_lease: str | None = None,
-    log_level: str | None = None,
-    log_format: str | None = None,
+    chunk_max: Annotated[str | None, Parameter(metavar="SIZE")] = None,
+    body_budget: Annotated[str | None, Parameter(metavar="SIZE")] = None,
+    threads: Annotated[str | None, Parameter(metavar="N")] = None,
+    job_lease: Annotated[str | None, Parameter(metavar="SECONDS")] = None,
+    log_level: Annotated[str | None, Parameter(metavar="LEVEL")] = None,
+    log_format: Annotated[str | None, Parameter(metavar="FORMAT")] = None,
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C.
 
     The first start on an empty directory makes the store, a vault named 'default' and a root access key in
     DIR/credentials. When it is ready, one line is printed: 'holdfast: listening on URL'.
 
-    Example: holdfast serve --data /srv/backups --listen 0.0.0.0:9220 --tls-cert host.pem --tls-key host.key
+    Examples:
+
+        holdfast serve
+
+        holdfast serve --data /srv/backups --listen 0.0.0.0:9220 --tls-cert host.pem --tls-key host.key
 
     Every option may also come from the environment, as HOLDFAST_DATA, HOLDFAST_LISTEN, HOLDFAST_CHUNK_MAX...
 
@@ -47,7 +51,7 @@ def serve(
     chunk_max
         Largest chunk accepted, up to 64MiB; by default 16MiB.
     body_budget
-        Memory for request bodies under way, and as much again for answers; by default 64MiB each.
+        Memory for request bodies under way, and as much again for answers; by default 48MiB each.
     threads
         Requests handled at the same time; by default 32.
     job_lease

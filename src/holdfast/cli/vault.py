@@ -1,6 +1,7 @@
 """`holdfast vault`: the walls between what is backed up; each has its own keys, and nothing is shared across them."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -14,7 +15,7 @@ app = App(
     help="Create, list, show and delete vaults. A vault has its own keys; chunks are shared within it, never across.",
 )
 
-Store = Annotated[str | None, Parameter(help="Directory of a store to open in this process, instead of an endpoint.")]
+Store = Annotated[Path | None, Parameter(metavar="DIR", help="Open the store in this directory inside this process.")]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON with AWS's own names.")]
 
 
@@ -22,15 +23,17 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON wi
 def create(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
     """Create a vault.
 
-    Example: holdfast vault create photos
+    Example:
+
+        holdfast vault create photos
 
     Parameters
     ----------
     name
         2 to 50 letters, digits, '-' and '_'.
     """
-    with connect(os.environ, store, make=True) as api:
-        made = api.create_vault(name)
+    with connect(store, os.environ, make=True) as connection:
+        made = connection.api.create_vault(name)
     if as_json:
         print_json(made)
     else:
@@ -41,10 +44,12 @@ def create(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
 def list_(*, store: Store = None, as_json: Json = False) -> None:
     """List all vaults.
 
-    Example: holdfast vault list --json
+    Example:
+
+        holdfast vault list --json
     """
-    with connect(os.environ, store) as api:
-        vaults = list(api.list_vaults())
+    with connect(store, os.environ) as connection:
+        vaults = list(connection.api.list_vaults())
     if as_json:
         print_json(vaults)
     else:
@@ -56,15 +61,17 @@ def list_(*, store: Store = None, as_json: Json = False) -> None:
 def show(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
     """Show one vault.
 
-    Example: holdfast vault show default
+    Example:
+
+        holdfast vault show default
 
     Parameters
     ----------
     name
         The vault.
     """
-    with connect(os.environ, store) as api:
-        vault = api.describe_vault(name)
+    with connect(store, os.environ) as connection:
+        vault = connection.api.describe_vault(name)
     if as_json:
         print_json(vault)
     else:
@@ -75,15 +82,17 @@ def show(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
 def delete(name: str, /, *, store: Store = None) -> None:
     """Delete a vault that holds no recovery points.
 
-    Example: holdfast vault delete photos
+    Example:
+
+        holdfast vault delete photos
 
     Parameters
     ----------
     name
         The vault.
     """
-    with connect(os.environ, store) as api:
-        api.delete_vault(name)
+    with connect(store, os.environ) as connection:
+        connection.api.delete_vault(name)
     print(f"deleted vault {name}")
 
 

@@ -44,6 +44,7 @@ class Connection:
 
     def exchange(self, head: bytes, body: Sequence[Buffer], expect: bool) -> ClientReply:
         """Send and receive. Raises Unanswered (may be sent again) or Transient (who knows)."""
+        self._reader.begun = False
         try:
             return self._expecting(head, body) if expect else self._sending([head, *body])
         except TimeoutError as silent:
@@ -51,7 +52,8 @@ class Connection:
             raise Transient(f"no answer within {self._idle_seconds_max:g} seconds") from silent
         except OSError as broken:
             self._reader.reusable = False
-            raise Unanswered(f"the connection broke: {broken}") from broken
+            kind = Transient if self._reader.begun else Unanswered
+            raise kind(f"the connection broke: {broken}") from broken
 
     def _sending(self, parts: Sequence[Buffer]) -> ClientReply:
         try:

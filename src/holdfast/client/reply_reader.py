@@ -73,6 +73,8 @@ class ReplyReader:
         self._received = b""
         self.reusable = True
         """False once the connection cannot carry another request."""
+        self.begun = False
+        """True once a byte has come since the request; the sender resets it."""
 
     def read(self) -> ClientReply:
         """The next answer, interim ones (1xx) included, whole. Raises Unanswered, Transient, Internal, or OSError."""
@@ -99,6 +101,7 @@ class ReplyReader:
             if not data:
                 raise self._ended("its head")
             self._received += data
+            self.begun = True
         end += 4
         head = _Head()
         head.feed(self._received[:end])
@@ -144,6 +147,6 @@ class ReplyReader:
         return b"".join(head.body)
 
     def _ended(self, what: str) -> Transient:
-        if self._received:
+        if self.begun:
             return Transient(f"the answer ended within {what}: the connection broke")
         return Unanswered("the connection was closed before an answer came")

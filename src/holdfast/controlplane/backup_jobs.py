@@ -1,7 +1,7 @@
 """StartBackupJob, DescribeBackupJob, StopBackupJob, and GetIncrementalBaseBackup of our own model.
 
-A backup job is the one thing that writes: one at a time for a source in a vault, on the newest recovery point that is kept.
-It runs until it is committed, stopped, or left untouched for its lease.
+A backup job is the one thing that writes: one at a time for a source in a vault, on the newest recovery point that is
+kept. It runs until it is committed, stopped, or left untouched for its lease.
 """
 
 from dataclasses import dataclass
@@ -157,8 +157,8 @@ def _started_before(job: BackupJobRow, vault_no: int, wanted: _Wanted) -> Backup
     asked = (vault_no, wanted.resource_arn, wanted.role_arn, wanted.options)
     if asked != (job.vault_no, job.resource_arn, job.role_arn, job.options):
         raise InvalidState(
-            f"IdempotencyToken was used before, for backup job {job.uid} with other parameters: use a new token for a new"
-            " job"
+            f"IdempotencyToken was used before, for backup job {job.uid} with other parameters: use a new token"
+            " for a new job"
         )
     return job
 
@@ -169,6 +169,6 @@ def _make_room(tx: Tx, vault_no: int, resource_arn: str, now_us: int) -> None:
     if running is None or leases.expire_backup_job(tx, running.uid, now_us):
         return
     raise InvalidState(
-        f"backup job {running.uid} of {resource_arn[:200]} is running in backup vault {running.vault_name!r}: commit it, stop"
-        " it with StopBackupJob, or resume it"
+        f"backup job {running.uid} of {resource_arn[:200]} runs in backup vault {running.vault_name!r}: commit it,"
+        " stop it with StopBackupJob, or resume it"
     )

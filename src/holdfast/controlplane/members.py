@@ -37,7 +37,7 @@ def short_token_or_none(params: Params, name: str) -> str | None:
 
 
 def stored_json(params: Params, names: tuple[str, ...]) -> str:
-    """Those of the members that are present, as JSON that is equal for equal members. Raises InvalidInput if too long."""
+    """Those members that are present, as JSON that is equal for equal members. Raises InvalidInput if it is long."""
     chosen = {name: params[name] for name in names if params.get(name) is not None}
     kept = json.dumps(chosen, sort_keys=True, separators=(",", ":"))
     if len(kept) > STORED_OPTIONS_BYTES_MAX:

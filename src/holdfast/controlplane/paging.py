@@ -1,7 +1,7 @@
 """Pages of lists: MaxResults, and a NextToken that is good for one operation.
 
-A NextToken holds the place where the next page begins, nothing else: as with AWS Backup, the caller says its filters again
-with every page. Lists are by number or name, so that what is added or removed between two pages moves nothing else.
+A NextToken holds the place where the next page begins, nothing else: as with AWS Backup, the caller says its filters
+again with every page. Lists are by number or name, so that what comes or goes between two pages moves nothing else.
 """
 
 from collections.abc import Sequence

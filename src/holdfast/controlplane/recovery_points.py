@@ -99,8 +99,8 @@ def _found(tx: Tx, params: Params) -> RecoveryPointRow:
     point = recovery_points.find(tx, point_uid(arn))
     if point is None or point.vault_no != vault.vault_no:
         raise NotFound(
-            f"backup vault {vault.name!r} has no recovery point {arn[:200]}: use one that ListRecoveryPointsByBackupVault"
-            " shows"
+            f"backup vault {vault.name!r} has no recovery point {arn[:200]}: use one that"
+            " ListRecoveryPointsByBackupVault shows"
         )
     return point
 

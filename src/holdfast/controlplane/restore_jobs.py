@@ -1,7 +1,7 @@
 """StartRestoreJob, DescribeRestoreJob, ListRestoreJobs, and CompleteRestoreJob of our own model.
 
-A restore job is a reader's handle on one recovery point. It restores nothing by itself: whoever reads the objects does. It
-runs until its reader says that it is done, or leaves it untouched for its lease, or the recovery point is deleted.
+A restore job is a reader's handle on one recovery point. It restores nothing by itself: whoever reads the objects does.
+It runs until its reader says that it is done, or leaves it untouched for its lease, or the recovery point is deleted.
 """
 
 from holdfast.access.authenticate import Caller
@@ -54,8 +54,8 @@ class RestoreJobs:
                 point_arn = recovery_point_arn(before.point_uid)
                 if asked != (point_arn, before.role_arn, before.resource_type, before.metadata):
                     raise InvalidState(
-                        f"IdempotencyToken was used before, for restore job {before.uid} with other parameters: use a new"
-                        " token for a new job"
+                        f"IdempotencyToken was used before, for restore job {before.uid} with other parameters: use"
+                        " a new token for a new job"
                     )
                 return before.uid
             point = recovery_points.find(tx, point_uid(arn))

@@ -96,8 +96,8 @@ class Vaults:
             jobs = vaults.count_busy(tx, vault.vault_no)
             if jobs:
                 raise InvalidState(
-                    f"{jobs} backup job{_s(jobs)} still run{'' if jobs > 1 else 's'} into backup vault {name!r}: commit or"
-                    " stop them first"
+                    f"{jobs} backup job{_s(jobs)} still run{'' if jobs > 1 else 's'} into backup vault {name!r}: commit"
+                    " or stop them first"
                 )
             vaults.retire(tx, vault.vault_no, now_us)
 

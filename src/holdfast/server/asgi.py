@@ -38,8 +38,8 @@ R = TypeVar("R")
 class BodyOptions:
     """What all bodies in flight may take together."""
 
-    body_budget_bytes: int = 64 * MIB
-    answer_budget_bytes: int = 64 * MIB
+    body_budget_bytes: int = 48 * MIB
+    answer_budget_bytes: int = 48 * MIB
     room_seconds_max: float = 45
     """A request that waits longer for room is answered 503, before its client's own 60 seconds are over."""
     body_seconds_base: float = BODY_IDLE_SECONDS_MAX

@@ -156,8 +156,9 @@ def strangers_are_denied(service: Service) -> None:
         client = session.client("backupstorage", **stranger)
         with raised(client, "AccessDeniedException", 403):
             client.list_objects(StorageJobId=job)
-        with raised(client, "AccessDeniedException", 403):
-            client.put_object(BackupJobId=job, ObjectName="o", InlineChunk=b"x" * MIB)
+        if "aws_access_key_id" in stranger:  # boto3 will not send an unsigned body without signing the rest
+            with raised(client, "AccessDeniedException", 403):
+                client.put_object(BackupJobId=job, ObjectName="o", InlineChunk=b"x" * MIB)
     control = service.sessions["backup"].client("backup", **strangers[0])
     try:
         control.list_backup_vaults()

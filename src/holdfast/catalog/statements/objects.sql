@@ -34,11 +34,12 @@ SELECT 1 FROM deletions WHERE job_no = :job_no AND name = :name;
 -- name: find_own
 SELECT object_no, sealed_checksum FROM objects WHERE series_no = :series_no AND name = :name AND from_seq = :own;
 
+-- For one name, a look at the dead seqs for each row is cheaper than the list of them that IN makes.
 -- name: find_inherited
 SELECT object_no, sealed_checksum FROM objects
 WHERE series_no = :series_no AND name = :name AND from_seq <= :seq
-  AND from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
-  AND (to_seq > :seq OR to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no));
+  AND NOT EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = from_seq)
+  AND (to_seq > :seq OR EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = to_seq));
 
 -- name: page
 SELECT o.object_no, o.name, o.completed_us, o.chunk_count, o.bytes, o.sealed_checksum, o.metadata_string,
@@ -65,8 +66,9 @@ FROM objects o
 WHERE o.object_no = :object_no AND o.series_no = :series_no
   AND (o.from_seq = :own
        OR (o.from_seq <= :seq
-           AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
-           AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no))));
+           AND NOT EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = o.from_seq)
+           AND (o.to_seq > :seq
+                OR EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = o.to_seq))));
 
 -- name: count_open
 SELECT count(*) FROM objects WHERE job_no = :job_no AND from_seq IS NULL AND state = 'OPEN';

@@ -1,0 +1,22 @@
+"""The agent against the real service, opened inside the test's own process."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.app.build import System
+from holdfast.app.config import StoreOptions
+from holdfast.observe.logs import open_log
+from holdfast.observe.metrics import Metrics
+from tests.agent.rig import Rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    system = System(StoreOptions(directory=tmp_path / "store"), Metrics(), open_log("error", stream=io.StringIO()))
+    try:
+        yield Rig(system, tmp_path)
+    finally:
+        system.close()
