@@ -317,6 +317,10 @@ def test_no_request_however_spoilt_gets_a_5xx(target: Target, requests: list) ->
             request.body = body
         for spoil, at, junk in spoils:
             spoil(request, at, junk)
+        if request.content_length is not None and request.content_length <= len(request.body):
+            # What another spoil made longer than declared would be the beginning of a next request.
+            request.content_length = None
+            request.half_close = False
         answer = target.send(request, service, spoiling)
         assert 200 <= answer.status < 500, (request, answer)
         if answer.status < 400:

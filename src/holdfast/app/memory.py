@@ -12,8 +12,8 @@ import sys
 from holdfast.model.limits import KIB
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_LARGE_BYTES = 512 * KIB
-_ARENAS_MAX = 2
+_LARGE_BYTES = 32 * 1024 * KIB
+_ARENAS_MAX = 1
 
 
 def return_freed_memory() -> None:
@@ -26,7 +26,7 @@ def return_freed_memory() -> None:
         return
     for option, value in (
         (_M_MMAP_THRESHOLD, _LARGE_BYTES),
-        (_M_TRIM_THRESHOLD, 2 * _LARGE_BYTES),
+        (_M_TRIM_THRESHOLD, 96 * 1024 * KIB),
         (_M_ARENA_MAX, _ARENAS_MAX),
     ):
         mallopt(option, value)

@@ -54,11 +54,11 @@ def print_restore(report: RestoreReport, *, json: bool) -> int:
 def stopped(report: BackupReport | RestoreReport, error: BaseException, *, json: bool) -> int:
     """A run that ended early: why, and how to go on."""
     _print_troubles(report, "could not handle")
+    warn(error.message if isinstance(error, HoldfastError) else "interrupted")
     if isinstance(report, BackupReport) and report.job_id:
         warn(f"backup job {report.job_id} is left as it is: run the same command again to take it up")
     if not isinstance(error, HoldfastError):
         raise error
-    warn(error.message)
     if json:
         print_json({"error": error.message, **msgspec.to_builtins(report)})
     return FAILED
