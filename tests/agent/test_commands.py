@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from holdfast.client.api import Api
 from tests.agent.rig import described
 from tests.service.server_process import ServerProcess
 
@@ -128,14 +130,28 @@ def test_the_store_is_never_backed_up_into_itself(folder: Path) -> None:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[dict[str, str]]:
-    """A real server; the variables that point the agent at it."""
+def _server(folder: Path) -> Iterator[tuple[dict[str, str], Api]]:
+    """A real server; the variables that point the agent at it, and a client of our own."""
     server = ServerProcess(folder / "data")
     server.start()
+    api = server.api()
     try:
-        yield {"AWS_ENDPOINT_URL": server.url, "AWS_SHARED_CREDENTIALS_FILE": str(folder / "data" / "credentials")}
+        credentials = str(folder / "data" / "credentials")
+        yield {"AWS_ENDPOINT_URL": server.url, "AWS_SHARED_CREDENTIALS_FILE": credentials}, api
     finally:
+        api.close()
         assert server.stop() == 0
+
+
+def _wait_for_more(api: Api, process: "subprocess.Popen[Any]", done: int) -> int:
+    """Returns when the running job holds more than `done` objects; how many."""
+    while process.poll() is None:
+        for job in api.list_backup_jobs(state="RUNNING"):
+            now = len(api.scan_objects(job.backup_job_id, results_max=10_000).object_list)
+            if now > done:
+                return now
+        time.sleep(0.01)
+    raise AssertionError("the agent was done too soon")
 
 
 def _grow(tree: Path) -> None:
@@ -150,20 +166,19 @@ def _grow(tree: Path) -> None:
 def test_an_agent_killed_at_any_moment_is_taken_up_by_the_next_run(folder: Path) -> None:
     tree = _plant(folder)
     _grow(tree)
-    with _server(folder) as variables:
+    with _server(folder) as (variables, api):
         command = [*_PROGRAM, "backup", str(tree), "--source", "s", "--json"]
         environment = _environment(folder, **variables)
-        kept = []
-        for seconds in (0.9, 0.5, 0.7):
-            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            time.sleep(seconds)
-            process.send_signal(signal.SIGKILL)
-            kept.append(process.communicate()[0])
+        done = 0
+        for _ in range(3):
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            done = _wait_for_more(api, process, done)
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
         last = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
         report = json.loads(last.stdout)
-        assert kept == [b"", b"", b""]
         assert report["resumed"]
-        assert report["objects_unchanged"] > 0
+        assert report["objects_unchanged"] >= done
         restore = [*_PROGRAM, "restore", "--source", "s", "--to", str(folder / "out")]
         subprocess.run(restore, env=environment, capture_output=True, check=True, timeout=60)
     assert described(folder / "out") == described(tree)
@@ -172,11 +187,11 @@ def test_an_agent_killed_at_any_moment_is_taken_up_by_the_next_run(folder: Path)
 def test_an_interrupt_leaves_the_job_and_says_so(folder: Path) -> None:
     tree = _plant(folder)
     _grow(tree)
-    with _server(folder) as variables:
+    with _server(folder) as (variables, api):
         command = [*_PROGRAM, "backup", str(tree), "--source", "s"]
         environment = _environment(folder, **variables)
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        time.sleep(0.9)
+        _wait_for_more(api, process, 0)
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=30)[1]
         assert process.returncode not in (0, 3)

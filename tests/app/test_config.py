@@ -6,12 +6,12 @@ from holdfast.app.config import Flags, gather, gather_store
 from holdfast.model.errors import InvalidInput
 from holdfast.model.limits import MIB
 
-HOME = {"HOME": "/home/x"}
+HOME = {"HOME": "/people/x"}
 
 
 def test_without_anything_given_the_documented_defaults_hold():
     options = gather(Flags(), HOME)
-    assert options.store.directory == Path("/home/x/.local/share/holdfast")
+    assert options.store.directory == Path("/people/x/.local/share/holdfast")
     assert (options.host, options.port, options.tls) == ("127.0.0.1", 9220, None)
     assert not options.beyond_loopback
     assert options.store.chunk_bytes_max == 16 * MIB

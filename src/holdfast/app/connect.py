@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.app.config import gather_store
+from holdfast.app.memory import use_one_heap
 from holdfast.client.api import Api
 from holdfast.client.call import Credentials
 from holdfast.client.profile import resolve
@@ -27,6 +28,7 @@ def connect(store: Path | None, environ: Mapping[str, str], *, make: bool = Fals
     `make` allows a store to be made where there is none. Raises InvalidInput for what cannot be used, Unavailable
     where another process has the store.
     """
+    use_one_heap()
     profile = resolve(environ)
     if store is None and profile.endpoint is not None:
         from holdfast.client.http import HttpTransport

@@ -19,7 +19,7 @@ import uvloop
 from holdfast.app.build import System
 from holdfast.app.config import ServeOptions
 from holdfast.app.listener import bind, url
-from holdfast.app.memory import return_freed_memory
+from holdfast.app.memory import use_one_heap
 from holdfast.observe.logs import Logger, StandardLibraryHandler, open_log
 from holdfast.observe.metrics import Metrics
 from holdfast.server.asgi import BodyOptions, Face
@@ -37,7 +37,7 @@ def serve(options: ServeOptions, out: TextIO) -> None:
     logging.getLogger("uvicorn.error").addHandler(handler := StandardLibraryHandler(log))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     _allow_open_files(OPEN_FILES_WANTED)
-    return_freed_memory()
+    use_one_heap()
     metrics = Metrics()
     try:
         with ExitStack() as closing:

@@ -1,0 +1,157 @@
+"""Requests of every kind of wrongness against the whole service: always a modelled answer, never a defect.
+
+Signed correctly, so that they reach what lies behind the door; sent through the gateway, so that 20,000 take seconds.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from holdfast.app.build import System
+from holdfast.app.config import StoreOptions
+from holdfast.app.in_process import InProcessTransport
+from holdfast.client.api import Api
+from holdfast.client.call import Credentials
+from holdfast.client.transport import ClientRequest
+from holdfast.model.arn import source_arn
+from holdfast.model.clock import SystemClock
+from holdfast.observe.logs import open_log
+from holdfast.observe.metrics import Metrics
+from holdfast.sigv4.sign import sign
+from holdfast.wire.specs import Operation, load
+
+OPERATIONS = load().operations
+REQUESTS_PER_EXAMPLE = 40
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
+
+
+@dataclass
+class Target:
+    system: System
+    api: Api
+    transport: InProcessTransport
+    log: io.StringIO
+    jobs: int = 0
+
+    def known(self) -> list[str]:
+        """Names and tokens that are good for something, so that requests get further than the first check."""
+        self.jobs += 1
+        job = self.api.start_backup_job("default", source_arn(f"s{self.jobs}"), "arn:aws:iam::1:role/r").backup_job_id
+        data = b"chunk"
+        self.api.put_object(job, "o", data, hashlib.sha256(data).digest(), None)
+        upload = self.api.start_object(job, "u")
+        (entry,) = self.api.scan_objects(job)
+        (chunk,) = self.api.list_chunks(job, entry.object_token)
+        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        return [job, upload, entry.object_token, chunk.chunk_token, checksum, "default", "o", "5", "SHA256", "SUMMARY"]
+
+    def send(self, operation: Operation, target: str, body: bytes, unsigned: bool) -> tuple[int, bytes]:
+        raw_path, _, query = target.encode().partition(b"?")
+        key = self.system.access_key
+        given = [(b"host", b"h")]
+        digest = "UNSIGNED-PAYLOAD" if unsigned else hashlib.sha256(body).hexdigest()
+        added = sign(
+            operation.method,
+            raw_path,
+            query,
+            given,
+            digest,
+            key.access_key_id,
+            key.secret,
+            None,
+            "r",
+            operation.signing_name,
+            SystemClock().now_us(),
+        )
+        reply = self.transport.send(ClientRequest(operation.method, raw_path, query, (*given, *added), body))
+        return reply.status, bytes(reply.body)
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    log = io.StringIO()
+    directory: Path = tmp_path_factory.mktemp("store")
+    system = System(StoreOptions(directory), Metrics(), open_log("error", "json", log))
+    transport = InProcessTransport(system.gateway)
+    key = system.access_key
+    yield Target(system, Api(transport, Credentials(key.access_key_id, key.secret)), transport, log)
+    system.close()
+
+
+TEXT = st.one_of(
+    st.text(max_size=40),
+    st.text(st.characters(max_codepoint=0x9F), max_size=12),
+    st.sampled_from(["", ".", "..", "/", "a/../b", "%2F", "\x00", "null", "true", "-1", "0", "NaN", "1e400"]),
+    st.integers(-(2**70), 2**70).map(str),
+    st.integers(0, 5000).map(lambda count: "x" * count),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> tuple[Operation, list[str | int], list[tuple[str, str | int]], object, bool]:
+    """An operation, its labels, its query and its body; an int stands for something known."""
+    operation = draw(st.sampled_from(OPERATIONS))
+    value = st.one_of(st.integers(0, 9), TEXT)
+    labels = [draw(value) for _ in range(operation.uri.count("{"))]
+    names = [name.decode() for name in operation.query]
+    chosen = draw(st.lists(st.sampled_from(names), max_size=6)) if names else []
+    pairs = [(name, draw(value)) for name in chosen] + draw(st.lists(st.tuples(st.text(max_size=5), TEXT), max_size=1))
+    members = [member.name for member in operation.json_members]
+    documents = JSON
+    if members:
+        documents = st.one_of(JSON, st.dictionaries(st.sampled_from(members), value | JSON, max_size=6))
+    body: object = draw(st.one_of(st.binary(max_size=64), documents))
+    return operation, labels, pairs, body, draw(st.booleans())
+
+
+def rendered(
+    known: list[str], operation: Operation, labels: list[str | int], pairs: list[tuple[str, str | int]], body: object
+) -> tuple[str, bytes]:
+    def text(value: object) -> str:
+        return known[value] if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+    def escaped(value: object) -> str:
+        return quote(text(value).encode("utf-8", "surrogatepass"), safe="")
+
+    path = operation.uri.partition("?")[0]
+    for label in labels:
+        before, _, rest = path.partition("{")
+        path = before + escaped(label) + rest.partition("}")[2]
+    query = "&".join(f"{escaped(name)}={escaped(value)}" for name, value in pairs)
+    if isinstance(body, bytes):
+        return f"{path}?{query}", body
+    if isinstance(body, dict):
+        body = {name: known[value] if type(value) is int and 0 <= value <= 9 else value for name, value in body.items()}
+    return f"{path}?{query}", json.dumps(body).encode("utf-8", "surrogatepass")
+
+
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, derandomize=True
+)
+@given(st.lists(attempts(), min_size=REQUESTS_PER_EXAMPLE, max_size=REQUESTS_PER_EXAMPLE))
+def test_whatever_is_sent_the_answer_is_modelled_and_nothing_breaks(target: Target, tries: list) -> None:
+    known = target.known()
+    for operation, labels, pairs, body, unsigned in tries:
+        where, raw = rendered(known, operation, labels, pairs, body)
+        status, answer = target.send(operation, where, raw, unsigned and operation.unsigned_payload)
+        assert status < 500, (operation.name, where, raw, status, answer)
+        if status >= 400:
+            document = json.loads(answer)
+            assert document["__type"].endswith("Exception")
+            assert document["Message"]
+    assert target.log.getvalue() == ""
