@@ -10,7 +10,6 @@ from holdfast.catalog import backup_jobs, chunk_index
 from holdfast.model.errors import Damaged
 from holdfast.packfile import manifest
 from holdfast.packfile.layout import Kind
-
 from tests.dataplane.rig import Rig
 
 
@@ -108,7 +107,9 @@ def test_neither_catalog_nor_packs_hold_a_checksum_or_a_content(rig: Rig) -> Non
     rig.put(job, "x", data)
     rig.commit(job)
     rig.close()
-    everything = b"".join((rig.folder / top / name).read_bytes() for top, _, names in os.walk(rig.folder) for name in names)
+    everything = b"".join(
+        (rig.folder / top / name).read_bytes() for top, _, names in os.walk(rig.folder) for name in names
+    )
     digest = hashlib.sha256(data).digest()
     for clue in (data[:26], digest, hashlib.sha256(digest).digest()):
         assert clue not in everything

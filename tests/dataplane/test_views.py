@@ -3,7 +3,6 @@
 import pytest
 
 from holdfast.model.errors import InvalidInput, InvalidState, NotFound
-
 from tests.dataplane.rig import Rig
 
 

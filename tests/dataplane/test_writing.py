@@ -14,7 +14,6 @@ from holdfast.model.errors import (
     NotFound,
     UnreadableBody,
 )
-
 from tests.dataplane.rig import Rig, sha, summary
 
 
@@ -181,7 +180,9 @@ def test_a_name_that_is_none_is_refused(rig: Rig, name: str) -> None:
             rig.call(operation, BackupJobId=job, ObjectName=name)
 
 
-@pytest.mark.parametrize("name", ["a/../b", "...", "/", "//", " ", "n" * 4096, "é", "e\u0301", "\U0010ffff", "a\\b%2F+~"])
+@pytest.mark.parametrize(
+    "name", ["a/../b", "...", "/", "//", " ", "n" * 4096, "é", "e\u0301", "\U0010ffff", "a\\b%2F+~"]
+)
 def test_a_strange_name_is_kept_to_the_letter(rig: Rig, name: str) -> None:
     job = rig.start()
     rig.put(job, name, b"x")

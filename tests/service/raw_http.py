@@ -1,5 +1,6 @@
 """Requests as bytes on a socket, so that a test may send what no client would."""
 
+import contextlib
 import hashlib
 import json
 import socket
@@ -71,11 +72,9 @@ class RawConnection:
     def _ask(self, data: bytes, half_close: bool) -> RawAnswer:
         if self._socket is None:
             self._socket = socket.create_connection(self._address, 30)
-        try:
-            self._socket.sendall(data)
-        except ConnectionError:
+        with contextlib.suppress(ConnectionError):
             # The server may have answered and closed before it took everything: its answer is still to be read.
-            pass
+            self._socket.sendall(data)
         if half_close:
             self._socket.shutdown(socket.SHUT_WR)
         answer = self._read()

@@ -91,9 +91,7 @@ def test_a_hundred_clients_in_one_job_lose_nothing_and_see_each_other(server: Se
         finished.wait()
         neighbour = (client + 1) % CLIENTS
         seen = _listed(api, job_id, f"client {neighbour:03}/")
-        expected = {
-            _name(neighbour, number): _summary(_content(neighbour, number)) for number in range(OBJECTS_EACH)
-        }
+        expected = {_name(neighbour, number): _summary(_content(neighbour, number)) for number in range(OBJECTS_EACH)}
         assert {name: entry[0] for name, entry in seen.items()} == expected
 
     _in_parallel(work)

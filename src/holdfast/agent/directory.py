@@ -77,9 +77,3 @@ class OpenDirectories:
             self._kept.move_to_end(parts)
             if len(self._kept) > _OPEN_KEPT:
                 self._kept.popitem(last=False)
-
-    def forget(self, parts: tuple[bytes, ...]) -> None:
-        """Open it anew next time: something else may stand there now."""
-        with self._lock:
-            for kept in [one for one in self._kept if one[: len(parts)] == parts]:
-                del self._kept[kept]

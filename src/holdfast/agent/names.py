@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import unicodedata
+from functools import lru_cache
 
 from holdfast.model.errors import InvalidInput
 
@@ -45,6 +46,8 @@ def _escape_character(character: str) -> str:
 
 def unescape(component: str) -> bytes:
     """The raw bytes of one escaped component. Raises InvalidInput for anything `escape_bytes` does not write."""
+    if component.isprintable() and "\\" not in component and component not in ("", ".", "..") and "/" not in component:
+        return component.encode("utf-8")
     raw = _unescaped(component) if "\\" in component else component.encode("utf-8", "surrogatepass")
     if raw in (b"", b".", b"..") or b"\0" in raw or b"/" in raw or escape_bytes(raw) != component:
         raise InvalidInput(f"{component[:_SHOWN_MAX]!r} is not the name of a file")
@@ -67,6 +70,12 @@ def components(name: str) -> tuple[bytes, ...]:
     """The path of an object as raw components; () for the root. Raises InvalidInput where it is no relative path."""
     if name == ROOT:
         return ()
+    parent, slash, leaf = name.rpartition("/")
+    return (*_folder_components(parent), unescape(leaf)) if slash else (unescape(leaf),)
+
+
+@lru_cache(maxsize=256)  # names come in order, so that thousands in a row share their directory
+def _folder_components(name: str) -> tuple[bytes, ...]:
     return tuple(unescape(component) for component in name.split("/"))
 
 

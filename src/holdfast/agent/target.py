@@ -53,7 +53,6 @@ class Target:
             return self.root
         parent = self.directory(parts[:-1])
         made = make_directory(parent, parts[-1], mode)
-        self._open.forget(parts)
         self._open.keep(parts, made)
         return made
 

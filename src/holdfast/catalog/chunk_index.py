@@ -146,7 +146,7 @@ def find_by_number(tx: Tx, vault_no: int, chunk_no: int) -> ChunkRow | None:
 
 
 def find_possessed(tx: Tx, vault_no: int, view: View, chunk_id: bytes) -> tuple[int, int] | None:
-    """Number and length of a good chunk that is in the job's base or was sent in the job, else None (DESIGN.md 3.12)."""
+    """Number and length of a good chunk that is in the job's base or was sent in the job, else None."""
     row = tx.one(
         _SQL["find_possessed"],
         {

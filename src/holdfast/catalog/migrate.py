@@ -1,4 +1,4 @@
-"""Brings a catalog file to the schema that this program speaks, by numbered SQL files, each in a transaction of its own."""
+"""Brings a catalog file to the schema that this program speaks: numbered SQL files, each in a transaction of its own."""
 
 from importlib import resources
 

@@ -60,7 +60,7 @@ class SqliteTx:
 class SqliteCatalog:
     """The catalog file and its connections.
 
-    `run` is for one thread at a time (the group commit's); `snapshot` for any number, each with a connection of its own.
+    `run` is for one thread at a time (the group commit's); `snapshot` for any number, each with its own connection.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,7 +134,7 @@ def _step(writer: apsw.Connection, tx: Tx, step: Callable[[Tx], object]) -> Outc
     except apsw.Error:
         # The database itself is in trouble (disk full, I/O error): no step of this group can be trusted.
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it undoes this step alone and reaches its caller
         _execute(writer, "ROLLBACK TO step")
         _execute(writer, "RELEASE step")
         return Outcome(error=error)

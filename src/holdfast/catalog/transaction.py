@@ -8,7 +8,7 @@ Params = Mapping[str, Any]
 
 
 class Tx(Protocol):
-    """Runs statements in the transaction that the caller opened. Every call reads its result to the end before it returns."""
+    """Runs statements in the transaction that the caller opened. Every call reads its result to the end."""
 
     def all(self, statement: str, params: Params = ...) -> list[Row]:
         """All rows."""

@@ -1,8 +1,8 @@
 """CommitBackupJob: makes the job's view a recovery point, atomically; costs what the job changed (DESIGN.md 3.7).
 
-Three steps, each safe to be the last one before a power cut: the job becomes COMMITTING, so that nobody writes to it any
-more; its manifest is sealed into packs; one transaction ends what was replaced, adds the recovery point and completes the
-job. A commit that was cut short is simply made again.
+Three steps, each safe to be the last one before a power cut: the job becomes COMMITTING, so that nobody writes to it
+any more; its manifest is sealed into packs; one transaction ends what was replaced, adds the recovery point and
+completes the job. A commit that was cut short is simply made again.
 """
 
 import threading
@@ -100,6 +100,9 @@ class Committer:
         numbers: list[int] = []
         for part in manifest_parts(self.store.catalog, vault.keys, job, completed_us):
             numbers.append(take_in_manifest(self.store, vault, manifest.encode(part)))
+            # A large manifest may take longer than a short lease.
+            now_us = self.store.clock.now_us()
+            self.store.commits.submit((), lambda tx, _, now_us=now_us: leases.renew(tx, job.uid, now_us))  # type: ignore[misc]
         return numbers
 
     def _finish(self, job: BackupJobRow, parts: list[int]) -> RecoveryPointRow:

@@ -22,7 +22,9 @@ def delete_object(store: Store, params: Mapping[str, object]) -> Mapping[str, ob
     def step(tx: Tx, _: object) -> None:
         view = own_view(leases.require_running(tx, job_id, now_us))
         if not objects.delete(tx, view, name):
-            raise NotFound(f"the job's view holds no object {name!r}: ListObjects with this job's id shows what it holds")
+            raise NotFound(
+                f"the job's view holds no object {name!r}: ListObjects with this job's id shows what it holds"
+            )
 
     store.commits.submit((), step)
     return {}

@@ -1,4 +1,4 @@
-"""ThrowOnDuplicate: looks at the job's view, when an object is started and again when it is completed (DESIGN.md 3.4)."""
+"""ThrowOnDuplicate looks at the job's view when an object is started, and again when it is completed (DESIGN.md 3.4)."""
 
 from holdfast.catalog import objects
 from holdfast.catalog.objects import View
@@ -15,7 +15,8 @@ def refuse_duplicate(tx: Tx, keys: VaultKeys, view: View, name: str) -> None:
     if found is not None:
         object_no, sealed = found
         raise DataExists(
-            f"the job's view holds an object {name!r} and ThrowOnDuplicate is set: delete it first, or leave the flag out",
+            f"the job's view holds an object {name!r} and ThrowOnDuplicate is set:"
+            " delete it first, or leave the flag out",
             checksum=digests.object_checksum_text(keys, object_no, sealed),
             checksum_algorithm=checksum.SUMMARY,
         )

@@ -1,7 +1,7 @@
 """Bytes on their way into the vault: known already, or sealed into a frame; recorded in the transaction that uses them.
 
-The order is the store's promise (DESIGN.md section 4): verify the checksum, look up, compress, encrypt, append, fdatasync,
-catalog transaction, acknowledge. A duplicate is a reference taken in that same transaction: if the chunk that was known
+The order is the store's promise (DESIGN.md section 4): verify the checksum, look up, compress, encrypt, append,
+fdatasync, catalog transaction, acknowledge. A duplicate is a reference taken in that same transaction: if the chunk that was known
 before is gone or bad by then, nothing is acknowledged and the bytes are sealed after all.
 """
 
@@ -49,9 +49,7 @@ class _KnownNoMore(Exception):
     """A chunk that the look-up knew was gone, or bad, when its reference was to be taken."""
 
 
-def take_in(
-    store: Store, vault: VaultRef, arrivals: Sequence[Arrival], apply: Callable[[Tx, Recorded], R]
-) -> R:
+def take_in(store: Store, vault: VaultRef, arrivals: Sequence[Arrival], apply: Callable[[Tx, Recorded], R]) -> R:
     """Makes all arrivals durable and runs `apply` with their chunk numbers, in one transaction; returns its value.
 
     When this returns, frames and transaction are on disk. An error of `apply` undoes the transaction's step; frames

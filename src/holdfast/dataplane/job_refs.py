@@ -16,7 +16,7 @@ def own_view(job: BackupJobRow) -> View:
 
 
 def vault_of(store: Store, job_id: str) -> VaultRef:
-    """The vault that a backup job writes to. Raises NotFound. Whether the job still runs is for the transaction to say."""
+    """The vault that a backup job writes to, whether or not the job still runs. Raises NotFound."""
     vault_no, vault_uid = _vault_numbers(store, job_id)
     return VaultRef(vault_no, store.keys.open(vault_uid))
 

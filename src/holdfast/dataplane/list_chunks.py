@@ -24,7 +24,9 @@ def list_chunks(store: Store, params: Mapping[str, object]) -> Mapping[str, obje
     if token is not None:
         of_object, after = handles.open_chunk_page(store.tokens, job_id, token)
         if of_object != object_no:
-            raise InvalidInput("NextToken belongs to the chunks of another object: use it with the ObjectToken it came with")
+            raise InvalidInput(
+                "NextToken belongs to the chunks of another object: use it with the ObjectToken it came with"
+            )
     with reading(store, job_id) as open_read:
         open_read.object(object_no)
         rows = chunk_index.page(open_read.tx, object_no, after, limit + 1)

@@ -41,14 +41,10 @@ class _Filling:
         )  # fmt: skip
 
 
-def manifest_parts(
-    catalog: Snapshots, keys: VaultKeys, job: BackupJobRow, completed_us: int
-) -> Iterator[ManifestPart]:
+def manifest_parts(catalog: Snapshots, keys: VaultKeys, job: BackupJobRow, completed_us: int) -> Iterator[ManifestPart]:
     """The parts of the manifest of a job that nobody writes to any more; at least one."""
-    number = 0
-    for filled, is_last in _marked_last(_fillings(catalog, keys, job)):
+    for number, (filled, is_last) in enumerate(_marked_last(_fillings(catalog, keys, job))):
         yield ManifestPart(_head(job, completed_us, number, is_last), filled.added, filled.deleted)
-        number += 1
 
 
 def _marked_last(fillings: Iterator[_Filling]) -> Iterator[tuple[_Filling, bool]]:

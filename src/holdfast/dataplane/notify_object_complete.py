@@ -83,4 +83,6 @@ def _metadata_blob(params: Mapping[str, object]) -> Arrival | None:
         return None
     check_size(len(data), METADATA_BLOB_BYTES_MAX, "MetadataBlob", "store larger metadata as an object of its own")
     check_length(data, cast(int | None, params.get("MetadataBlobLength")), "MetadataBlobLength")
-    return Arrival(data, check_chunk(data, cast(str | None, params.get("MetadataBlobChecksum")), "MetadataBlobChecksum"))
+    return Arrival(
+        data, check_chunk(data, cast(str | None, params.get("MetadataBlobChecksum")), "MetadataBlobChecksum")
+    )

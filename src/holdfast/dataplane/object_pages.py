@@ -7,10 +7,10 @@ from typing import cast
 from holdfast.catalog import objects
 from holdfast.catalog.objects import ObjectRow, PageFilter
 from holdfast.dataplane import handles
+from holdfast.dataplane.checks import check_size
 from holdfast.dataplane.reading import Reading
 from holdfast.dataplane.store import Store
 from holdfast.model.limits import OBJECT_NAME_BYTES_MAX
-from holdfast.dataplane.checks import check_size
 from holdfast.model.token import TokenKind
 
 
@@ -43,7 +43,9 @@ def read_page(open_read: Reading, chosen: PageFilter, limit: int) -> tuple[list[
 
 def _bound(params: Mapping[str, object], parameter: str) -> str:
     text = cast(str, params.get(parameter) or "")
-    check_size(len(text.encode("utf-8", "surrogatepass")), OBJECT_NAME_BYTES_MAX, parameter, "no object has a longer name")
+    check_size(
+        len(text.encode("utf-8", "surrogatepass")), OBJECT_NAME_BYTES_MAX, parameter, "no object has a longer name"
+    )
     return text
 
 

@@ -66,7 +66,7 @@ def put_object(store: Store, params: Mapping[str, object]) -> Mapping[str, objec
 
 
 def _inline_chunk(store: Store, params: Mapping[str, object]) -> tuple[Buffer, bytes] | None:
-    # An absent and an empty body look the same on the wire: a chunk is there if a byte came or a parameter speaks of it.
+    # An absent and an empty body look the same on the wire: a chunk is there if a byte came or a parameter tells of it.
     data = cast(Buffer, params.get("InlineChunk", b""))
     if not len(data) and not any(parameter in params for parameter in _CHUNK_PARAMETERS):
         return None

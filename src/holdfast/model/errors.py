@@ -1,7 +1,7 @@
 """The one tree of errors, rooted by whose fault it is and whether to retry.
 
 Every error that leaves a floor is one of these. `wire.faults` holds the one table that turns them into the codes and
-statuses that AWS clients know. A message is written for the caller: it names the value, the limit and the remedy, and it
+statuses that AWS clients know. A message is written for the caller: it names the value, the limit and the remedy, and
 never carries a secret or a trace.
 """
 

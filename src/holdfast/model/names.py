@@ -33,7 +33,9 @@ def _utf8_bytes(text: str, parameter: str) -> int:
     try:
         return len(text.encode("utf-8"))
     except UnicodeEncodeError as unencodable:
-        raise InvalidInput(f"{parameter} has a lone surrogate at {unencodable.start}: it must be UTF-8") from unencodable
+        raise InvalidInput(
+            f"{parameter} has a lone surrogate at {unencodable.start}: it must be UTF-8"
+        ) from unencodable
 
 
 def _refuse_controls(text: str, parameter: str) -> None:

@@ -1,6 +1,6 @@
 """Opaque, authenticated handles: UploadId, ObjectToken, ChunkToken, NextToken (DESIGN.md 3.9).
 
-A token is base64url(payload + MAC). The MAC (HMAC-SHA256, 16 bytes) covers kind, job and payload, so that a token serves
+A token is base64url(payload + MAC). The MAC (HMAC-SHA256, 16 bytes) covers kind, job and payload: a token serves
 only the job and the purpose it was made for; the payload means nothing to anyone else. A token never is a hash of data.
 """
 
@@ -60,4 +60,6 @@ class TokenMint:
 
 
 def _refused(text: str, parameter: str) -> InvalidInput:
-    return InvalidInput(f"{parameter} {text[:40]!r} was not issued by this service for this job; use one that it returned")
+    return InvalidInput(
+        f"{parameter} {text[:40]!r} was not issued by this service for this job; use one that it returned"
+    )

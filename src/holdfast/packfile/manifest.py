@@ -1,8 +1,8 @@
 """The manifest of a recovery point: what its job added to its base and removed from it, in sealed parts.
 
 Together with the manifests of the recovery points it builds on, it says everything that the catalog knows about a
-recovery point, so that the catalog can be made anew from packs alone. MessagePack, by msgspec; docs/design/manifest.md has
-the fields. A part is at most a few MiB; an object whose chunk list is longer goes on in the next part under the same number.
+recovery point, so that the catalog can be made anew from packs alone. MessagePack, by msgspec; docs/design/manifest.md
+has the fields. A part is at most a few MiB; an object with a longer chunk list goes on in the next part.
 """
 
 import msgspec
