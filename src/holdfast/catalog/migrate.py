@@ -1,4 +1,4 @@
-"""Brings a catalog file to the schema that this program speaks: numbered SQL files, each in a transaction of its own."""
+"""Brings a catalog file to the schema that this program speaks: numbered SQL files, each in its own transaction."""
 
 from importlib import resources
 
