@@ -25,7 +25,7 @@ def markdown(outcome: Outcome, engines: list[Engine], samples: list[Sample], rou
     lines = [
         BEGIN,
         "",
-        f"Measured on {today} with `{command}`, medians of {rounds} rounds.",
+        f"Measured on {today} with `{command}`, medians of {rounds} round{'s' * (rounds > 1)}.",
         "",
     ]
     lines += [f"- {line}" for line in _machine()]

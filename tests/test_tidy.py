@@ -32,7 +32,7 @@ ADDRESSES = re.compile(
     r"(?:https?://)?(?:pypi\.org|files\.pythonhosted\.org|registry\.npmjs\.org|registry\.yarnpkg\.com|npm\.pkg\.github\.com"
     r"|proxy\.golang\.org|deb\.debian\.org|archive\.ubuntu\.com)"
     r"|--(?:extra-)?index-url|--find-links|\"resolved\":"
-    r"|/root/|/home/[a-z]|/Users/[A-Za-z]|/work/|/opt/wheels"
+    r"|/root/|/home/[a-z]{2}|/Users/[A-Za-z]|/work/|/opt/wheels"
 )
 
 

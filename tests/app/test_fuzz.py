@@ -4,10 +4,12 @@ Signed correctly, so that they reach what lies behind the door; sent through the
 """
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ from holdfast.client.call import Credentials
 from holdfast.client.transport import ClientRequest
 from holdfast.model.arn import source_arn
 from holdfast.model.clock import SystemClock
+from holdfast.model.errors import AlreadyExists
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
 from holdfast.sigv4.sign import sign
@@ -33,7 +36,7 @@ from holdfast.wire.specs import Operation, load
 SERVICES = load()
 NAMES = [operation.name for operation in SERVICES.operations]
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "20000"))
-RENEWED_AFTER = 200
+RENEWED_AFTER = 20
 """Requests after which there is a new job, since some of them end the one there is."""
 
 
@@ -56,6 +59,8 @@ class Target:
 
     def _find(self) -> list[str]:
         self.jobs += 1
+        with contextlib.suppress(AlreadyExists):
+            self.api.create_vault("default")
         job = self.api.start_backup_job("default", source_arn(f"s{self.jobs}"), "arn:aws:iam::1:role/r").backup_job_id
         data = b"chunk"
         self.api.put_object(job, "o", data, hashlib.sha256(data).digest())
@@ -112,6 +117,26 @@ JSON = st.recursive(
 )
 
 
+FITTING = (
+    ("algorithm", 8),
+    ("checksum", 4),
+    ("length", 7),
+    ("index", 7),
+    ("results", 7),
+    ("upload", 1),
+    ("objecttoken", 2),
+    ("chunktoken", 3),
+    ("vault", 5),
+    ("name", 6),
+    ("job", 0),
+)
+
+
+def fitting(name: str) -> int:
+    """Which of what is known belongs into a label or parameter of that name; anything where nothing does."""
+    return next((place for word, place in FITTING if word in name.lower().replace("-", "")), 6)
+
+
 Attempt = tuple[str, list[str | int], list[tuple[str, str | int]], object, bool]
 
 
@@ -120,15 +145,23 @@ def attempts(draw: st.DrawFn) -> Attempt:
     """An operation, its labels, its query and its body; an int stands for something known."""
     operation = SERVICES.operation(draw(st.sampled_from(NAMES)))
     value = st.one_of(st.integers(0, 9), TEXT)
-    labels = [draw(value) for _ in range(operation.uri.count("{"))]
+    spoiled = draw(st.sampled_from(["nothing", "labels", "query", "everything"]))
+    labels = [
+        draw(value) if spoiled in ("labels", "everything") else fitting(label)
+        for label in re.findall(r"{(\w+)}", operation.uri)
+    ]
     names = [name.decode() for name in operation.query]
-    chosen = draw(st.lists(st.sampled_from(names), max_size=6)) if names else []
-    pairs = [(name, draw(value)) for name in chosen] + draw(st.lists(st.tuples(st.text(max_size=5), TEXT), max_size=1))
+    if spoiled in ("query", "everything"):
+        chosen = draw(st.lists(st.sampled_from(names), max_size=6)) if names else []
+        pairs = [(name, draw(value)) for name in chosen]
+        pairs += draw(st.lists(st.tuples(st.text(max_size=5), TEXT), max_size=1))
+    else:
+        pairs = [(name, fitting(name)) for name in names if draw(st.booleans()) or "checksum" in name]
     members = [member.name for member in operation.json_members]
     documents = JSON
     if members:
         documents = st.one_of(JSON, st.dictionaries(st.sampled_from(members), value | JSON, max_size=6))
-    body: object = draw(st.one_of(st.binary(max_size=64), documents))
+    body: object = draw(st.one_of(st.just(b"chunk"), st.just(b""), st.binary(max_size=64), documents))
     return operation.name, labels, pairs, body, draw(st.booleans())
 
 

@@ -43,7 +43,7 @@ class Plan:
     to: str
     paths: tuple[str, ...] = ()
     batches: bool = True
-    small_threads: int = 3
+    small_threads: int = 2
     file_threads: int = 3
     chunk_threads: int = 4
 
