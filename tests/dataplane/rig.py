@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class ManualClock:
 class Rig:
     """One store on disk, with jobs started and ended directly in the catalog."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, on_duplicate: Callable[[int], None] = lambda raw_bytes: None) -> None:
         self.folder = folder
         self.clock = ManualClock()
         self.blobs = LocalBlobs(folder / "blobs")
@@ -55,6 +55,7 @@ class Rig:
             self.ring,
             TokenMint(self.ring.token_key()),
             self.clock,
+            on_duplicate=on_duplicate,
         )
         plane = DataPlane(self.store)
         self._handlers = plane.handlers()

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,15 @@ def test_neither_catalog_nor_packs_hold_a_checksum_or_a_content(rig: Rig) -> Non
     digest = hashlib.sha256(data).digest()
     for clue in (data[:26], digest, hashlib.sha256(digest).digest()):
         assert clue not in everything
+
+
+def test_duplicates_are_told_to_whoever_counts(tmp_path: Path) -> None:
+    told: list[int] = []
+    rig = Rig(tmp_path, on_duplicate=told.append)
+    rig.vault()
+    job = rig.start()
+    rig.put(job, "a", b"12345")
+    assert told == []
+    rig.put(job, "b", b"12345")
+    assert told == [5]
+    rig.close()

@@ -11,7 +11,8 @@ real one, so that the next backup reads the file again.
 import os
 import re
 import stat
-from dataclasses import dataclass
+
+import msgspec
 
 VERSION = "hf1"
 READ_AGAIN_CTIME = 0
@@ -30,8 +31,7 @@ _PATTERN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(msgspec.Struct, frozen=True, gc=False):
     """A parsed metadata string. Times are nanoseconds since 1970; `link` is the hard-link group or None."""
 
     kind: str

@@ -5,8 +5,9 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from holdfast.agent.prefetch import prefetched
 from holdfast.client.answers import ObjectPage
@@ -17,8 +18,7 @@ from holdfast.model.limits import SCAN_PAGE_RESULTS_MAX
 from holdfast.wire.batch import GetRecord, PutRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """An object of a job view or recovery point. `size` is the sum of its chunks' bytes."""
 
     name: str

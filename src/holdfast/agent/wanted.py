@@ -1,6 +1,6 @@
 """One object on its way back to being a file."""
 
-from dataclasses import dataclass
+import msgspec
 
 from holdfast.agent import names
 from holdfast.agent.attributes import Attributes, parse
@@ -10,8 +10,7 @@ from holdfast.agent.exchange import Stored
 _FOREIGN_MODE = 0o100644
 
 
-@dataclass(slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, gc=False):
     """An object, its attributes, and where it goes: `leaf` in `directory`.
 
     `foreign` objects were written by another client: their chunks follow one another whatever their indexes, since only

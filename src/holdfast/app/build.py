@@ -79,7 +79,8 @@ class System:
         self._closing.callback(commits.close)
         tokens = TokenMint(keys.token_key())
         chunks = MeasuredChunks(blobs, metrics)
-        data = DataPlane(Store(catalog, commits, chunks, keys, tokens, clock, options.chunk_bytes_max))
+        duplicate = metrics.chunk_deduplicated
+        data = DataPlane(Store(catalog, commits, chunks, keys, tokens, clock, options.chunk_bytes_max, duplicate))
         lease = Options(job_lease_seconds=options.job_lease_seconds)
         control = ControlPlane(Plane(catalog, commits, keys, tokens, clock, uuid.uuid4, lease))
         with catalog.snapshot() as tx:

@@ -65,9 +65,14 @@ def take_in(store: Store, vault: VaultRef, arrivals: Sequence[Arrival], apply: C
             return apply(tx, numbers)
 
         try:
-            return store.commits.submit(frames, step)
+            value = store.commits.submit(frames, step)
         except _KnownNoMore:
             known = set()
+            continue
+        for arrival, chunk_id in zip(arrivals, ids, strict=True):
+            if frame_of.pop(chunk_id, None) is None:
+                store.on_duplicate(len(arrival.data))
+        return value
     raise Transient("chunks were condemned again and again while they were being reused; send the request again")
 
 
