@@ -1,6 +1,6 @@
 """Requests of every kind of wrongness against the whole service: always a modelled answer, never a defect.
 
-Signed correctly, so that they reach what lies behind the door; sent through the gateway, so that thousands take seconds.
+Signed correctly, so that they reach what lies behind the door; through the gateway, so that thousands take seconds.
 """
 
 import base64

@@ -39,5 +39,5 @@ class Store:
     tokens: TokenMint
     clock: Clock
     chunk_bytes_max: int = CHUNK_BYTES_MAX
-    on_duplicate: Callable[[int], None] = lambda raw_bytes: None
+    on_duplicate: Callable[[int], None] = lambda _: None
     """Told the length of every chunk that came and was held already, for whoever counts."""
