@@ -63,17 +63,26 @@ def test_the_three_keys_of_a_vault_are_different(tmp_path: Path) -> None:
     assert len({keys.chunk_id(DIGEST), keys.frame_key(1, DIGEST), pad}) == 3
 
 
+ID_KEY, SEAL_KEY, FRAME_KEY = b"i" * 32, b"e" * 32, b"f" * 32
+
+
+def ring_with_known_keys(directory: Path) -> KeyRing:
+    keys = iter([ID_KEY, SEAL_KEY, FRAME_KEY])
+    return KeyRing(LocalKeyProvider(b"r" * 32), LocalBlobs(directory), random=lambda size: next(keys))
+
+
 def test_a_key_is_durable_before_it_is_handed_out_and_wrapped_on_disk(tmp_path: Path) -> None:
-    keys = ring_over(tmp_path).create(VAULT)
+    ring_with_known_keys(tmp_path).create(VAULT)
     record = (tmp_path / "keys" / VAULT.hex() / "00000001").read_bytes()
-    for secret in (keys._id_key, keys._seal_key, keys._frame_keys[1]):
+    for secret in (ID_KEY, SEAL_KEY, FRAME_KEY):
         assert secret not in record
 
 
 def test_keys_are_hmacs_with_the_documented_arguments(tmp_path: Path) -> None:
-    keys = ring_over(tmp_path).create(VAULT)
-    assert keys.chunk_id(DIGEST) == hmac.new(keys._id_key, DIGEST, "sha256").digest()
-    assert keys.frame_key(1, b"s" * 32) == hmac.new(keys._frame_keys[1], b"s" * 32, "sha256").digest()
+    keys = ring_with_known_keys(tmp_path).create(VAULT)
+    assert keys.chunk_id(DIGEST) == hmac.digest(ID_KEY, DIGEST, "sha256")
+    assert keys.frame_key(1, b"s" * 32) == hmac.digest(FRAME_KEY, b"s" * 32, "sha256")
+    assert keys.seal_digest(b"label", bytes(32)) == hmac.digest(SEAL_KEY, b"label", "sha256")
 
 
 def test_another_root_key_opens_nothing(tmp_path: Path) -> None:

@@ -1,14 +1,15 @@
 """Reads what the scanner found: a small file whole, a link's target, a directory's attributes, with what belongs to it.
 
 A file that changes while it is read is read again, a few times; if it never rests, it is stored as read, with
-attributes that make the next backup read it again. So is a file whose last change is younger than the file system's
-clock tick at the moment of reading: a further change could leave no trace in its times. Size in the attributes is that
-of the bytes stored.
+attributes that make the next backup read it again. A file whose last change is younger than a tick of the file system's
+clock could change once more and keep its times, so it is read a tick later. Size in the attributes is that of the bytes
+stored.
 """
 
 import errno
 import os
 import stat
+import time
 from dataclasses import dataclass
 
 from holdfast.agent import xattrs
@@ -90,6 +91,15 @@ def too_fresh(status: os.stat_result, began_us: int) -> bool:
     return status.st_ctime_ns > began_us * 1000 - CLOCK_TICK_NS
 
 
+def begin(status: os.stat_result, clock: Clock) -> int:
+    """The moment (microseconds) at which reading begins: a file just written is first given the time to age a tick."""
+    began_us = clock.now_us()
+    if abs(status.st_ctime_ns - began_us * 1000) > CLOCK_TICK_NS:
+        return began_us  # old enough, or from the future: no wait would help that one
+    time.sleep(CLOCK_TICK_NS / 1e9)
+    return clock.now_us()
+
+
 def _read_file(entry: Entry, clock: Clock) -> Whole:
     fd = open_file(entry)
     try:
@@ -97,7 +107,7 @@ def _read_file(entry: Entry, clock: Clock) -> Whole:
         attempts_left = READ_ATTEMPTS
         while True:
             attempts_left -= 1
-            began_us = clock.now_us()
+            began_us = begin(before, clock)
             data = _read_all(fd, before.st_size)
             after = os.fstat(fd)
             rested = same(before, after) and len(data) == after.st_size

@@ -41,8 +41,7 @@ class BackupReport(msgspec.Struct):
     bytes_seen: int = 0
     bytes_read: int = 0
     bytes_sent: int = 0
-    bytes_skipped: int = 0
-    """Bytes of chunks that the service held already, so that they did not travel."""
+    """Contents handed to the service; of chunks that it held already the bytes never travelled, but count here."""
     problems_total: int = 0
     problems: list[Problem] = []
     warnings: list[str] = []

@@ -14,7 +14,7 @@ from threading import Condition, Lock
 from holdfast.agent import cut, xattrs
 from holdfast.agent.attributes import describe
 from holdfast.agent.crew import ByteBudget, Crew
-from holdfast.agent.read_file import Vanished, open_file, same, too_fresh
+from holdfast.agent.read_file import Vanished, begin, open_file, same, too_fresh
 from holdfast.agent.report import BackupReport, Tally
 from holdfast.agent.scan import Entry
 from holdfast.client.api import Api
@@ -59,7 +59,7 @@ class LargeFiles:
                 before = os.fstat(fd)
                 if not stat.S_ISREG(before.st_mode):
                     raise Vanished(entry.name)
-                began_us = self._clock.now_us()
+                began_us = begin(before, self._clock)
                 upload = _Upload(self, entry.name)
                 size = upload.send(fd, before.st_size)
                 after = os.fstat(fd)

@@ -4,9 +4,9 @@ Three independent keys, one purpose each: the id key names chunks, the seal key 
 more at each rotation) encrypt. What is always true here: no key leaves this object; what leaves is derived.
 """
 
-import hmac
 from collections.abc import Mapping
 
+from holdfast.keys.keyed_hash import KeyedHash
 from holdfast.model.errors import UnusableKey
 
 KEY_BYTES = 32
@@ -14,21 +14,21 @@ UID_BYTES = 16
 
 
 class VaultKeys:
-    """Immutable, safe for many threads. Each call costs about 2 us (one HMAC in C)."""
+    """Immutable, safe for many threads. Each call costs about 1 us (one HMAC)."""
 
     __slots__ = ("_frame_keys", "_id_key", "_seal_key", "frame_key_number", "vault_uid")
 
     def __init__(self, vault_uid: bytes, id_key: bytes, seal_key: bytes, frame_keys: Mapping[int, bytes]) -> None:
         self.vault_uid = vault_uid
-        self._id_key = id_key
-        self._seal_key = seal_key
-        self._frame_keys = dict(frame_keys)
+        self._id_key = KeyedHash(id_key)
+        self._seal_key = KeyedHash(seal_key)
+        self._frame_keys = {number: KeyedHash(key) for number, key in frame_keys.items()}
         self.frame_key_number = max(self._frame_keys)
         """The number of the frame key that new frames are sealed with: the latest."""
 
     def chunk_id(self, digest: bytes) -> bytes:
         """The name of the chunk with this SHA-256 (32 bytes) inside this vault: 32 bytes that hide the digest."""
-        return hmac.digest(self._id_key, digest, "sha256")
+        return self._id_key.digest(digest)
 
     def frame_key(self, number: int, salt: bytes) -> bytes:
         """The AES-256 key of the one frame that has `salt` (32 random bytes) under frame key `number`. UnusableKey."""
@@ -39,7 +39,7 @@ class VaultKeys:
                 f"frame key {number} of vault {self.vault_uid.hex()} is not on the key ring;"
                 f" it holds {sorted(self._frame_keys)}"
             ) from unknown
-        return hmac.digest(key, salt, "sha256")
+        return key.digest(salt)
 
     def seal_digest(self, label: bytes, digest: bytes) -> bytes:
         """`digest` (32 bytes) hidden for storage in the catalog; 32 bytes.
@@ -47,7 +47,7 @@ class VaultKeys:
         A one-time pad from HMAC(seal key, label): the same label must never be used for two different digests, or their
         difference shows. Label it with what already is the digest's own name, such as its chunk id.
         """
-        pad = hmac.digest(self._seal_key, label, "sha256")
+        pad = self._seal_key.digest(label)
         return (int.from_bytes(pad, "big") ^ int.from_bytes(digest, "big")).to_bytes(KEY_BYTES, "big")
 
     def open_digest(self, label: bytes, sealed: bytes) -> bytes:
