@@ -50,7 +50,7 @@ def test_views_and_bytearrays_seal_like_bytes(keys: VaultKeys) -> None:
 
 def test_a_frame_has_these_bytes() -> None:
     data = b"golden"
-    frame = seal(KEYS, digest(data), data, random=lambda length: GOLDEN_SALT[:length])
+    frame = seal(KEYS, digest(data), data, new_salt=lambda: GOLDEN_SALT)
     assert b"".join(frame.parts).hex() == GOLDEN_FRAME
 
 

@@ -117,8 +117,9 @@ def test_every_exception_of_the_storage_model_has_an_error_of_ours() -> None:
 def test_every_error_of_the_tree_is_in_the_table_of_both_services() -> None:
     def tree(kind: type[HoldfastError]) -> Iterator[type[HoldfastError]]:
         for each in kind.__subclasses__():
-            yield each
-            yield from tree(each)
+            if each.__module__ == errors.__name__:  # a door may narrow one for its own use
+                yield each
+                yield from tree(each)
 
     assert {type(row[1]) for row in STORAGE} == set(tree(HoldfastError))
     assert {type(row[1]) for row in BACKUP} == set(tree(HoldfastError))

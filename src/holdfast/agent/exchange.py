@@ -95,18 +95,17 @@ class OneByOne:
     def put(self, job_id: str, records: list[PutRecord]) -> None:
         for record in records:
             if record.metadata_blob is None:
-                self._api.put_object(
-                    job_id, record.name, record.data, record.digest, metadata_string=record.metadata_string
-                )
+                digest = None if record.data is None else checksum.digest(record.data)
+                self._api.put_object(job_id, record.name, record.data, digest, metadata_string=record.metadata_string)
             else:
                 self._put_with_blob(job_id, record)
 
     def _put_with_blob(self, job_id: str, record: PutRecord) -> None:
         upload_id = self._api.start_object(job_id, record.name)
         digests = []
-        if record.data is not None and record.digest is not None:
-            self._api.put_chunk(job_id, upload_id, 0, record.data, record.digest)
-            digests.append(record.digest)
+        if record.data is not None:
+            digests.append(checksum.digest(record.data))
+            self._api.put_chunk(job_id, upload_id, 0, record.data, digests[0])
         self._api.notify_object_complete(
             job_id,
             upload_id,

@@ -1,17 +1,28 @@
 """Rows of chunks: which chunk of a vault stands where, and which objects use it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+
+import msgspec
 
 from holdfast.catalog import sql
 from holdfast.catalog.objects import View
-from holdfast.catalog.transaction import Tx
+from holdfast.catalog.transaction import Row, Tx
 
 _SQL = sql.load("chunk_index")
 
+_COLUMNS = (
+    "chunk_no",
+    "vault_no",
+    "chunk_id",
+    "sealed_digest",
+    "raw_bytes",
+    "pack_no",
+    "frame_offset",
+    "frame_bytes",
+)
 
-@dataclass(frozen=True, slots=True)
-class KnownChunk:
+
+class KnownChunk(msgspec.Struct, frozen=True, gc=False):
     """A chunk that the vault holds. A `bad` one failed its check and must be written anew."""
 
     chunk_no: int
@@ -19,8 +30,7 @@ class KnownChunk:
     bad: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewChunk:
+class NewChunk(msgspec.Struct, frozen=True, gc=False):
     """A chunk whose frame is durable in a pack."""
 
     chunk_id: bytes
@@ -31,8 +41,7 @@ class NewChunk:
     frame_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRow:
+class ChunkRow(msgspec.Struct, frozen=True, gc=False):
     """A chunk of an object, with all that is needed to read it. `index` is the chunk's index in the object."""
 
     index: int
@@ -46,10 +55,10 @@ class ChunkRow:
     frame_bytes: int
 
 
-def find(tx: Tx, vault_no: int, chunk_id: bytes) -> KnownChunk | None:
-    """The chunk of that id in the vault, or None."""
-    row = tx.one(_SQL["find"], {"vault_no": vault_no, "chunk_id": chunk_id})
-    return KnownChunk(*row) if row else None
+def find(tx: Tx, vault_no: int, chunk_ids: Sequence[bytes]) -> dict[bytes, KnownChunk]:
+    """Those of the chunks that the vault has, by id."""
+    rows = tx.all_of(_SQL["find"], chunk_ids, {"vault_no": vault_no})
+    return {row[0]: KnownChunk(*row[1:]) for row in rows}
 
 
 def record(tx: Tx, vault_no: int, chunks: Sequence[NewChunk]) -> list[int]:
@@ -58,36 +67,43 @@ def record(tx: Tx, vault_no: int, chunks: Sequence[NewChunk]) -> list[int]:
     No two of `chunks` may have the same id.
     """
     pack_nos = {pack: _pack_no(tx, vault_no, pack) for pack in {chunk.pack for chunk in chunks}}
+    known = find(tx, vault_no, [chunk.chunk_id for chunk in chunks])
     row = tx.one(_SQL["next_chunk_no"])
     assert row is not None
     free = int(row[0])
     numbers: list[int] = []
-    inserts: list[dict[str, object]] = []
+    fresh: list[Row] = []
     for chunk in chunks:
-        place: dict[str, object] = {
-            "pack_no": pack_nos[chunk.pack],
-            "frame_offset": chunk.frame_offset,
-            "frame_bytes": chunk.frame_bytes,
-        }
-        known = find(tx, vault_no, chunk.chunk_id)
-        if known is None:
-            numbers.append(free)
-            inserts.append(
-                {
-                    "chunk_no": free,
-                    "vault_no": vault_no,
-                    "chunk_id": chunk.chunk_id,
-                    "sealed_digest": chunk.sealed_digest,
-                    "raw_bytes": chunk.raw_bytes,
-                    **place,
-                }
+        pack_no = pack_nos[chunk.pack]
+        held = known.get(chunk.chunk_id)
+        if held is None:
+            fresh.append(
+                (
+                    free,
+                    vault_no,
+                    chunk.chunk_id,
+                    chunk.sealed_digest,
+                    chunk.raw_bytes,
+                    pack_no,
+                    chunk.frame_offset,
+                    chunk.frame_bytes,
+                )
             )
+            numbers.append(free)
             free += 1
             continue
-        numbers.append(known.chunk_no)
-        if known.bad:
-            tx.run(_SQL["heal"], {"chunk_no": known.chunk_no, **place})
-    tx.many(_SQL["insert"], inserts)
+        numbers.append(held.chunk_no)
+        if held.bad:
+            tx.run(
+                _SQL["heal"],
+                {
+                    "chunk_no": held.chunk_no,
+                    "pack_no": pack_no,
+                    "frame_offset": chunk.frame_offset,
+                    "frame_bytes": chunk.frame_bytes,
+                },
+            )
+    tx.insert("chunks", _COLUMNS, fresh)
     return numbers
 
 
@@ -99,15 +115,9 @@ def mark_bad(tx: Tx, chunk: ChunkRow) -> None:
     )
 
 
-def refer(tx: Tx, references: Iterable[tuple[int, int, int]]) -> None:
+def refer(tx: Tx, references: Sequence[tuple[int, int, int]]) -> None:
     """References (object number, chunk index, chunk number); each index of an object must be free."""
-    tx.many(
-        _SQL["insert_reference"],
-        [
-            {"object_no": object_no, "chunk_index": index, "chunk_no": chunk_no}
-            for object_no, index, chunk_no in references
-        ],
-    )
+    tx.insert("object_chunks", ("object_no", "chunk_index", "chunk_no"), references)
 
 
 def find_reference(tx: Tx, object_no: int, index: int) -> tuple[bytes, bytes, int] | None:

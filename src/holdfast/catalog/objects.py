@@ -3,7 +3,10 @@
 Which rows a view holds is said at the head of `migrations/0001_start.sql`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from holdfast.catalog import sql
 from holdfast.catalog.transaction import Tx
@@ -16,6 +19,28 @@ _NAME_CEILING = "\U0010ffff" * 1025
 """Greater than every name: names have at most 4096 bytes, 1024 characters of the greatest code point."""
 
 
+_NEVER = 2**63 - 1
+"""The to_seq of an object that nothing has ended."""
+
+_COLUMNS = (
+    "object_no",
+    "series_no",
+    "job_no",
+    "name",
+    "state",
+    "from_seq",
+    "to_seq",
+    "throw_on_duplicate",
+    "completed_us",
+    "chunk_count",
+    "bytes",
+    "sealed_checksum",
+    "metadata_string",
+    "metadata_chunk_no",
+    "metadata_bytes",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a reader sees: the series at `seq`, and for a running backup job (`own` > 0) its own changes on top."""
@@ -26,8 +51,7 @@ class View:
     job_no: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRow:
+class ObjectRow(msgspec.Struct, frozen=True, gc=False):
     """An object that is whole."""
 
     object_no: int
@@ -75,31 +99,34 @@ def next_object_no(tx: Tx) -> int:
 def insert_upload(tx: Tx, view: View, name: str, throw_on_duplicate: bool) -> int:
     """A new open upload of a running job; its number."""
     object_no = next_object_no(tx)
-    tx.run(_SQL["insert"], _insert_params(view, object_no, name, throw_on_duplicate=throw_on_duplicate))
+    row = (object_no, view.series_no, view.job_no, name, "OPEN", None, _NEVER, throw_on_duplicate)
+    tx.insert("objects", _COLUMNS, [(*row, None, 0, 0, None, None, None, None)])
     return object_no
 
 
-def insert_whole(tx: Tx, view: View, objects: list[ObjectRow]) -> None:
+def insert_whole(tx: Tx, view: View, objects: Sequence[ObjectRow]) -> None:
     """New whole objects of a running job, numbered by the caller from `next_object_no` on; the names must be free."""
-    tx.many(
-        _SQL["insert"],
+    tx.insert(
+        "objects",
+        _COLUMNS,
         [
-            {
-                "object_no": one.object_no,
-                "series_no": view.series_no,
-                "job_no": view.job_no,
-                "name": one.name,
-                "state": "WHOLE",
-                "from_seq": view.own,
-                "throw_on_duplicate": 0,
-                "completed_us": one.completed_us,
-                "chunk_count": one.chunk_count,
-                "bytes": one.total_bytes,
-                "sealed_checksum": one.sealed_checksum,
-                "metadata_string": one.metadata_string,
-                "metadata_chunk_no": one.metadata_chunk_no,
-                "metadata_bytes": one.metadata_bytes,
-            }
+            (
+                one.object_no,
+                view.series_no,
+                view.job_no,
+                one.name,
+                "WHOLE",
+                view.own,
+                _NEVER,
+                False,
+                one.completed_us,
+                one.chunk_count,
+                one.total_bytes,
+                one.sealed_checksum,
+                one.metadata_string,
+                one.metadata_chunk_no,
+                one.metadata_bytes,
+            )
             for one in objects
         ],
     )
@@ -129,9 +156,9 @@ def complete(tx: Tx, view: View, done: ObjectRow) -> None:
     )
 
 
-def retire(tx: Tx, view: View, names: list[str]) -> None:
+def retire(tx: Tx, view: View, names: Sequence[str]) -> None:
     """Takes the job's own objects of these names out of its view."""
-    tx.many(_SQL["retire_own"], [{"series_no": view.series_no, "name": name, "own": view.own} for name in names])
+    tx.run_of(_SQL["retire_own"], names, {"series_no": view.series_no, "own": view.own})
 
 
 def delete(tx: Tx, view: View, name: str) -> bool:
@@ -231,22 +258,3 @@ def added_page(tx: Tx, view: View, after: int, limit: int) -> list[ObjectRow]:
 def deletions_page(tx: Tx, job_no: int, after: str, limit: int) -> list[str]:
     """Up to `limit` names that the job deleted, in order, from beyond `after`."""
     return [str(row[0]) for row in tx.all(_SQL["deletions_page"], {"job_no": job_no, "after": after, "limit": limit})]
-
-
-def _insert_params(view: View, object_no: int, name: str, *, throw_on_duplicate: bool) -> dict[str, object]:
-    return {
-        "object_no": object_no,
-        "series_no": view.series_no,
-        "job_no": view.job_no,
-        "name": name,
-        "state": "OPEN",
-        "from_seq": None,
-        "throw_on_duplicate": int(throw_on_duplicate),
-        "completed_us": None,
-        "chunk_count": 0,
-        "bytes": 0,
-        "sealed_checksum": None,
-        "metadata_string": None,
-        "metadata_chunk_no": None,
-        "metadata_bytes": None,
-    }

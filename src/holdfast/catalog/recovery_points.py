@@ -73,13 +73,8 @@ def insert(tx: Tx, point: NewRecoveryPoint, manifest_chunk_nos: list[int]) -> No
     )
     kept = find(tx, point.uid)
     assert kept is not None
-    tx.many(
-        _SQL["insert_manifest"],
-        [
-            {"point_no": kept.point_no, "part": part, "chunk_no": chunk_no}
-            for part, chunk_no in enumerate(manifest_chunk_nos)
-        ],
-    )
+    parts = [(kept.point_no, part, chunk_no) for part, chunk_no in enumerate(manifest_chunk_nos)]
+    tx.insert("manifests", ("point_no", "part", "chunk_no"), parts)
 
 
 def find(tx: Tx, uid: str) -> RecoveryPointRow | None:

@@ -6,9 +6,12 @@ EIO of the commit's fsync.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from pathlib import Path
+from typing import Any, TypeVar
 
 import apsw
 
@@ -20,13 +23,15 @@ from holdfast.model.outcome import Outcome
 _SAFE_VERSION = (3, 51, 3)
 _NONE: Params = {}
 
+T = TypeVar("T")
+
 _PRAGMAS = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -16384;
-    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA wal_autocheckpoint = 16384;
     PRAGMA busy_timeout = 30000;
 """
 
@@ -49,12 +54,49 @@ class SqliteTx:
             pass
         return self._connection.changes()
 
-    def many(self, statement: str, params: Iterable[Params]) -> None:
-        for _ in self._connection.executemany(statement, params):
-            pass
+    def all_of(self, statement: str, values: Sequence[Any], params: Params = _NONE) -> list[Row]:
+        found: list[Row] = []
+        for group in _groups(values):
+            found += self._connection.execute(_spread(statement, len(group)), {**params, **_named(group)})
+        return found
 
-    def stream(self, statement: str, params: Params = _NONE) -> Iterator[Row]:
-        yield from self._connection.execute(statement, params)
+    def run_of(self, statement: str, values: Sequence[Any], params: Params = _NONE) -> int:
+        return sum(self.run(_spread(statement, len(group)), {**params, **_named(group)}) for group in _groups(values))
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        for group in _groups(rows):
+            statement = _insert(table, tuple(columns), len(group))
+            for _ in self._connection.execute(statement, tuple(chain.from_iterable(group))):
+                pass
+
+
+# Each step of a statement lets go of the interpreter lock and asks for it again, which under load costs more than the
+# step. So what comes in numbers goes in groups: of few sizes, because every size is a statement to prepare and to keep.
+_GROUP_SIZES = (64, 8, 1)
+
+
+def _groups(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    start = 0
+    for size in _GROUP_SIZES:
+        while len(values) - start >= size:
+            yield values[start : start + size]
+            start += size
+
+
+@cache
+def _spread(statement: str, count: int) -> str:
+    names = ", ".join(f":each{number}" for number in range(count))
+    return statement.replace("(:each)", f"({names})")
+
+
+def _named(group: Sequence[Any]) -> dict[str, Any]:
+    return {f"each{number}": value for number, value in enumerate(group)}
+
+
+@cache
+def _insert(table: str, columns: tuple[str, ...], count: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * count)}"  # noqa: S608 - our own words
 
 
 class SqliteCatalog:

@@ -1,6 +1,6 @@
 """One open transaction, as the modules of the nouns see it, whatever the database."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
@@ -22,10 +22,14 @@ class Tx(Protocol):
         """Rows changed."""
         ...
 
-    def many(self, statement: str, params: Iterable[Params]) -> None:
-        """The statement once for each of `params`."""
+    def all_of(self, statement: str, values: Sequence[Any], params: Params = ...) -> list[Row]:
+        """All rows for all `values`, which stand where the statement says `IN (:each)`."""
         ...
 
-    def stream(self, statement: str, params: Params = ...) -> Iterator[Row]:
-        """Rows one by one; the caller reads to the end before anything else happens in the transaction."""
+    def run_of(self, statement: str, values: Sequence[Any], params: Params = ...) -> int:
+        """Rows changed for all `values`, which stand where the statement says `IN (:each)`."""
+        ...
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """New rows. `table` and `columns` are words of ours, never of a caller."""
         ...

@@ -32,6 +32,10 @@ Buffer = bytes | bytearray | memoryview
 _NONCE = bytes(12)
 
 
+def _system_salt() -> bytes:
+    return os.urandom(SALT_BYTES)
+
+
 def frame_id(keys: VaultKeys, kind: Kind, digest: bytes) -> bytes:
     """The name (32 bytes) of a frame of that kind whose content has this SHA-256; of a chunk, its chunk id.
 
@@ -46,13 +50,16 @@ def seal(
     data: Buffer,
     *,
     kind: Kind = Kind.CHUNK,
-    random: Callable[[int], bytes] = os.urandom,
+    new_salt: Callable[[], bytes] = _system_salt,
 ) -> SealedFrame:
-    """The frame of `data` (up to 4 GiB - 1); `digest` is its SHA-256, which the caller has verified."""
+    """The frame of `data` (up to 4 GiB - 1); `digest` is its SHA-256, which the caller has verified.
+
+    `new_salt` must give 32 random bytes that no other frame has.
+    """
     chunk_id = frame_id(keys, kind, digest)
     codec, packed = compress(data)
     number = keys.frame_key_number
-    salt = random(SALT_BYTES)
+    salt = new_salt()
     header = FrameHeader(codec, kind, number, keys.vault_uid, chunk_id, len(data), len(packed), salt).encode()
     body = AESGCM(keys.frame_key(number, salt)).encrypt(_NONCE, packed, header)
     return SealedFrame(keys.vault_uid, chunk_id, len(data), (header, body))

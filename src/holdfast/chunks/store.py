@@ -10,6 +10,7 @@ from holdfast.blobs.port import BlobStore
 from holdfast.chunks.frame import seal, unseal
 from holdfast.chunks.packs import pack_name
 from holdfast.chunks.port import Location, SealedFrame
+from holdfast.chunks.salts import Salts
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, NotFound
 from holdfast.packfile.layout import Kind
@@ -22,11 +23,11 @@ class ChunkStore:
 
     def __init__(self, blobs: BlobStore, *, random: Callable[[int], bytes] = os.urandom) -> None:
         self._blobs = blobs
-        self._random = random
+        self._salts = Salts(random)
 
     def seal(self, keys: VaultKeys, data: Buffer, digest: bytes, *, kind: Kind = Kind.CHUNK) -> SealedFrame:
         """`data` compressed and encrypted, ready for `GroupCommit.submit`. `digest` must be its verified SHA-256."""
-        return seal(keys, digest, data, kind=kind, random=self._random)
+        return seal(keys, digest, data, kind=kind, new_salt=self._salts.next)
 
     def read(
         self, keys: VaultKeys, chunk_id: bytes, location: Location, raw_bytes: int, *, kind: Kind = Kind.CHUNK

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from holdfast.catalog import chunk_index
 from holdfast.catalog.chunk_index import NewChunk
 from holdfast.catalog.transaction import Tx
@@ -33,8 +35,7 @@ class VaultRef:
     keys: VaultKeys
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """A chunk whose checksum has been verified: its bytes and their SHA-256."""
 
     data: Buffer
@@ -103,8 +104,8 @@ def _known(store: Store, vault: VaultRef, ids: Sequence[bytes]) -> set[bytes]:
     if not ids:
         return set()
     with store.catalog.snapshot() as tx:
-        found = ((one, chunk_index.find(tx, vault.vault_no, one)) for one in set(ids))
-        return {one for one, chunk in found if chunk is not None and not chunk.bad}
+        found = chunk_index.find(tx, vault.vault_no, list(set(ids)))
+    return {chunk_id for chunk_id, chunk in found.items() if not chunk.bad}
 
 
 def _seal(
@@ -128,6 +129,7 @@ def _record(
     frame_of: dict[bytes, int],
     locations: Sequence[Location],
 ) -> list[int]:
+    reused = chunk_index.find(tx, vault.vault_no, list(set(ids).difference(frame_of)))
     numbers: dict[bytes, int] = {}
     fresh: dict[bytes, NewChunk] = {}
     for arrival, chunk_id in zip(arrivals, ids, strict=True):
@@ -138,7 +140,7 @@ def _record(
             place = locations[position]
             fresh[chunk_id] = _new_chunk(vault, chunk_id, arrival.digest, len(arrival.data), place)
             continue
-        chunk = chunk_index.find(tx, vault.vault_no, chunk_id)
+        chunk = reused.get(chunk_id)
         if chunk is None or chunk.bad:
             raise _KnownNoMore
         numbers[chunk_id] = chunk.chunk_no

@@ -1,8 +1,8 @@
 """HMAC-SHA256 under one key, many times over.
 
 A small object costs five HMACs on its way in. `hmac.digest` sets its key up anew for each (2 us) and lets go of the
-interpreter lock meanwhile, which under load costs far more than it takes. Here the two states of RFC 2104 that depend on
-the key alone are made once and copied: 0.8 us, and the lock is kept.
+interpreter lock meanwhile, which under load costs far more than it takes. Here the two states of RFC 2104 that depend
+on the key alone are made once and copied: 0.8 us, and the lock is kept.
 """
 
 import hashlib

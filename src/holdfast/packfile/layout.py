@@ -13,6 +13,8 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
+import msgspec
+
 from holdfast.model.errors import Damaged
 
 PACK_MAGIC = b"HFPACK\r\n"
@@ -65,8 +67,7 @@ class PackHeader:
         return fixed + _CRC.pack(zlib.crc32(fixed))
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
+class FrameHeader(msgspec.Struct, frozen=True, gc=False):
     """What a frame says about itself in the clear. Its id is an HMAC: nobody learns anything of it without the keys."""
 
     codec: int

@@ -18,7 +18,8 @@ class PutRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     data: bytes | None
     """The chunk; None for an object without chunks."""
     digest: bytes | None
-    """SHA-256 of `data`, 32 bytes; None without chunk."""
+    """SHA-256 of `data`, 32 bytes, where the sender vouches for each object by itself; the signed hash of the whole
+    body covers it in any case."""
     metadata_blob: bytes | None = None
 
 

@@ -1,5 +1,5 @@
 -- name: find
-SELECT chunk_no, raw_bytes, bad FROM chunks WHERE vault_no = :vault_no AND chunk_id = :chunk_id;
+SELECT chunk_id, chunk_no, raw_bytes, bad FROM chunks WHERE vault_no = :vault_no AND chunk_id IN (:each);
 
 -- name: find_pack
 SELECT pack_no FROM packs WHERE uid = :uid;
@@ -10,19 +10,12 @@ INSERT INTO packs (uid, vault_no) VALUES (:uid, :vault_no);
 -- name: next_chunk_no
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0) + 1;
 
--- name: insert
-INSERT INTO chunks (chunk_no, vault_no, chunk_id, sealed_digest, raw_bytes, pack_no, frame_offset, frame_bytes)
-VALUES (:chunk_no, :vault_no, :chunk_id, :sealed_digest, :raw_bytes, :pack_no, :frame_offset, :frame_bytes);
-
 -- name: heal
 UPDATE chunks SET pack_no = :pack_no, frame_offset = :frame_offset, frame_bytes = :frame_bytes, bad = 0
 WHERE chunk_no = :chunk_no;
 
 -- name: mark_bad
 UPDATE chunks SET bad = 1 WHERE chunk_no = :chunk_no AND pack_no = :pack_no AND frame_offset = :frame_offset;
-
--- name: insert_reference
-INSERT INTO object_chunks (object_no, chunk_index, chunk_no) VALUES (:object_no, :chunk_index, :chunk_no);
 
 -- name: find_reference
 SELECT c.chunk_id, c.sealed_digest, c.raw_bytes

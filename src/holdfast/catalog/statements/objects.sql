@@ -4,12 +4,6 @@
 -- name: next_object_no
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'objects'), 0) + 1;
 
--- name: insert
-INSERT INTO objects (object_no, series_no, job_no, name, state, from_seq, to_seq, throw_on_duplicate, completed_us,
-                     chunk_count, bytes, sealed_checksum, metadata_string, metadata_chunk_no, metadata_bytes)
-VALUES (:object_no, :series_no, :job_no, :name, :state, :from_seq, 9223372036854775807, :throw_on_duplicate,
-        :completed_us, :chunk_count, :bytes, :sealed_checksum, :metadata_string, :metadata_chunk_no, :metadata_bytes);
-
 -- name: find_upload
 SELECT object_no, name, state, throw_on_duplicate, sealed_checksum, metadata_string, metadata_bytes
 FROM objects WHERE object_no = :object_no AND job_no = :job_no;
@@ -23,7 +17,7 @@ WHERE object_no = :object_no AND state = 'OPEN';
 
 -- name: retire_own
 UPDATE objects SET state = 'GONE', from_seq = NULL
-WHERE series_no = :series_no AND name = :name AND from_seq = :own;
+WHERE series_no = :series_no AND name IN (:each) AND from_seq = :own;
 
 -- name: insert_deletion
 INSERT INTO deletions (job_no, name) VALUES (:job_no, :name) ON CONFLICT DO NOTHING;

@@ -2,9 +2,6 @@
 INSERT INTO recovery_points (uid, series_no, seq, job_no, state, object_count, bytes, created_us, completed_us)
 VALUES (:uid, :series_no, :seq, :job_no, 'KEPT', :object_count, :bytes, :created_us, :completed_us);
 
--- name: insert_manifest
-INSERT INTO manifests (point_no, part, chunk_no) VALUES (:point_no, :part, :chunk_no);
-
 -- name: select
 SELECT p.point_no, p.uid, p.series_no, p.seq, p.state, p.object_count, p.bytes, p.created_us, p.completed_us,
        s.resource_arn, v.vault_no, v.uid, v.name, j.role_arn, j.uid, j.options, v.encryption_key_arn
