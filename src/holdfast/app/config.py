@@ -21,8 +21,8 @@ from holdfast.model.limits import (
     KIB,
     MIB,
 )
-from holdfast.observe.logs import LogFormat, LogLevel
-from holdfast.server.http_server import Tls
+from holdfast.observe.log_words import LogFormat, LogLevel
+from holdfast.server.tls import Tls
 
 HOST_DEFAULT, PORT_DEFAULT = "127.0.0.1", 9220
 THREADS_DEFAULT = 32

@@ -131,8 +131,18 @@ def page(tx: Tx, object_no: int, after: int, limit: int) -> list[ChunkRow]:
     return [ChunkRow(*row) for row in tx.all(_SQL["page"], {"object_no": object_no, "after": after, "limit": limit})]
 
 
-def of_added(tx: Tx, view: View, after: int, last: int, count_max: int) -> list[tuple[int, ChunkRow]]:
-    """The chunks of the objects that a job added with numbers from beyond `after` to `last`, with the objects' numbers.
+class AddedChunk(msgspec.Struct, frozen=True, gc=False):
+    """A chunk of an object that a job added, as its manifest names it."""
+
+    object_no: int
+    index: int
+    raw_bytes: int
+    chunk_id: bytes
+    sealed_digest: bytes
+
+
+def of_added(tx: Tx, view: View, after: int, last: int, count_max: int) -> list[AddedChunk]:
+    """The chunks of the objects that a job added with numbers from beyond `after` to `last`.
 
     Leaves out objects of more than `count_max` chunks. Ordered by object number and index.
     """
@@ -146,7 +156,7 @@ def of_added(tx: Tx, view: View, after: int, last: int, count_max: int) -> list[
             "count_max": count_max,
         },
     )
-    return [(row[0], ChunkRow(*row[1:])) for row in rows]
+    return [AddedChunk(*row) for row in rows]
 
 
 def find_by_number(tx: Tx, vault_no: int, chunk_no: int) -> ChunkRow | None:

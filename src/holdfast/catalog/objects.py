@@ -238,7 +238,7 @@ def count_change(tx: Tx, view: View) -> Change:
     """The difference that a commit makes; costs what the job changed."""
     key = {"series_no": view.series_no, "seq": view.seq, "own": view.own, "job_no": view.job_no}
     added = tx.one(_SQL["count_added"], {"series_no": view.series_no, "own": view.own})
-    closing = tx.one(_SQL["count_closing"], key)
+    closing = tx.one(_SQL["count_closing"], key) if view.seq else (0, 0)
     assert added is not None
     assert closing is not None
     return Change(objects=added[0] - closing[0], total_bytes=added[1] - closing[1])
@@ -246,6 +246,8 @@ def count_change(tx: Tx, view: View) -> Change:
 
 def close(tx: Tx, view: View) -> None:
     """Ends, at the job's seq, every inherited object that the job replaced or deleted."""
+    if view.seq == 0:
+        return  # nothing is inherited
     tx.run(_SQL["close"], {"series_no": view.series_no, "seq": view.seq, "own": view.own, "job_no": view.job_no})
 
 

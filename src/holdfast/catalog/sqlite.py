@@ -31,7 +31,8 @@ _PRAGMAS = """
     PRAGMA foreign_keys = ON;
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -16384;
-    PRAGMA wal_autocheckpoint = 16384;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 16777216;
     PRAGMA busy_timeout = 30000;
 """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from holdfast.catalog import chunk_index, objects
 from holdfast.catalog.backup_jobs import BackupJobRow
-from holdfast.catalog.chunk_index import ChunkRow
+from holdfast.catalog.chunk_index import AddedChunk, ChunkRow
 from holdfast.catalog.objects import ObjectRow
 from holdfast.dataplane import digests
 from holdfast.dataplane.job_refs import own_view
@@ -80,8 +80,8 @@ def _added(catalog: Snapshots, keys: VaultKeys, job: BackupJobRow) -> Iterator[M
             if not rows:
                 return
             chunks: dict[int, list[ManifestChunk]] = {}
-            for object_no, chunk in chunk_index.of_added(tx, view, after, rows[-1].object_no, _FEW_CHUNKS):
-                chunks.setdefault(object_no, []).append(_chunk(keys, chunk))
+            for chunk in chunk_index.of_added(tx, view, after, rows[-1].object_no, _FEW_CHUNKS):
+                chunks.setdefault(chunk.object_no, []).append(_chunk(keys, chunk))
         for row in rows:
             if row.chunk_count > _FEW_CHUNKS:
                 yield from _pieces(catalog, keys, job.vault_no, row)
@@ -123,7 +123,7 @@ def _entry(
     return ManifestObject(row.name, row.completed_us, summary, row.metadata_string, blob, chunks, continued)
 
 
-def _chunk(keys: VaultKeys, chunk: ChunkRow) -> ManifestChunk:
+def _chunk(keys: VaultKeys, chunk: ChunkRow | AddedChunk) -> ManifestChunk:
     return ManifestChunk(chunk.index, chunk.raw_bytes, keys.open_digest(chunk.chunk_id, chunk.sealed_digest))
 
 

@@ -11,13 +11,13 @@ import sys
 import threading
 from collections.abc import MutableMapping
 from contextvars import ContextVar
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import msgspec
 import structlog
 
-LogFormat = Literal["auto", "json", "text"]
-LogLevel = Literal["debug", "info", "warning", "error"]
+from holdfast.observe.log_words import LogFormat, LogLevel
+
 Logger = structlog.typing.FilteringBoundLogger
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)

@@ -4,23 +4,15 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from holdfast.model.errors import InvalidInput
 from holdfast.server.asgi import Face
+from holdfast.server.tls import Tls
 
 BACKLOG = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM files of the certificate chain and its private key."""
-
-    certificate: Path
-    key: Path
 
 
 @dataclass(frozen=True, slots=True)

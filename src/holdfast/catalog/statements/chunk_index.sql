@@ -29,10 +29,8 @@ WHERE r.object_no = :object_no AND r.chunk_index > :after
 ORDER BY r.chunk_index LIMIT :limit;
 
 -- name: of_added
-SELECT o.object_no, r.chunk_index, c.chunk_no, c.chunk_id, c.sealed_digest, c.raw_bytes, p.uid, c.pack_no,
-       c.frame_offset, c.frame_bytes
-FROM objects o JOIN object_chunks r ON r.object_no = o.object_no
-JOIN chunks c ON c.chunk_no = r.chunk_no JOIN packs p ON p.pack_no = c.pack_no
+SELECT o.object_no, r.chunk_index, c.raw_bytes, c.chunk_id, c.sealed_digest
+FROM objects o JOIN object_chunks r ON r.object_no = o.object_no JOIN chunks c ON c.chunk_no = r.chunk_no
 WHERE o.series_no = :series_no AND o.from_seq = :own AND o.object_no > :after AND o.object_no <= :last
   AND o.chunk_count <= :count_max
 ORDER BY o.object_no, r.chunk_index;
