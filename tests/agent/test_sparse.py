@@ -50,8 +50,10 @@ def test_a_change_in_a_large_file_sends_the_chunks_around_it(rig: Rig) -> None:
     rig.back_up()
     data[20 * MIB : 20 * MIB] = b"inserted"
     (rig.tree / "large").write_bytes(data)
-    rig.back_up()
+    report = rig.back_up()
     assert rig.transport.asked_first > 8
     assert rig.skipped_bytes > 20 * MIB
+    assert report.bytes_skipped == rig.skipped_bytes
+    assert report.bytes_sent < 20 * MIB
     rig.restore()
     assert (rig.out / "large").read_bytes() == data

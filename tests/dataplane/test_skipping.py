@@ -1,4 +1,4 @@
-"""Skipping what is known: only for chunks that the caller has shown to possess (DESIGN.md 3.12)."""
+"""Skipping what is known: only for chunks that the caller has shown to possess (contract 3.12)."""
 
 from tests.dataplane.rig import Rig, sha
 

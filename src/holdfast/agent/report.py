@@ -41,7 +41,9 @@ class BackupReport(msgspec.Struct):
     bytes_seen: int = 0
     bytes_read: int = 0
     bytes_sent: int = 0
-    """Contents handed to the service; of chunks that it held already the bytes never travelled, but count here."""
+    """Contents that travelled to the service."""
+    bytes_skipped: int = 0
+    """Contents of changed files that did not travel, because the service held those chunks already."""
     problems_total: int = 0
     problems: list[Problem] = []
     warnings: list[str] = []

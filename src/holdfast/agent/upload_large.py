@@ -151,8 +151,12 @@ class _Upload:
             digest = checksum.digest(data)
             self._summary.add(number, digest)
             files = self._files
-            files.api.put_chunk(files.job_id, self._upload_id, index, data, digest, expect=files.may_know(digest))
-            files.tally.add(bytes_sent=len(data))
+            may_know = files.may_know(digest)
+            stored = files.api.put_chunk(files.job_id, self._upload_id, index, data, digest, expect=may_know)
+            if stored.body_sent:
+                files.tally.add(bytes_sent=len(data))
+            else:
+                files.tally.add(bytes_skipped=len(data))
         except BaseException as error:
             failure = error
             raise

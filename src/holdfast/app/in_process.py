@@ -3,6 +3,8 @@
 The same requests, signatures, checks and answers as over HTTP; only the bytes do not travel.
 """
 
+from dataclasses import replace
+
 from holdfast.client.transport import ClientReply, ClientRequest, body_bytes, body_parts
 from holdfast.server.gateway import Gateway
 from holdfast.wire.message import Buffer, RequestHead, Response
@@ -31,7 +33,7 @@ class InProcessTransport:
         if self._gateway.wants_early(admitted):
             early = self._gateway.early(admitted)
             if early is not None:
-                return _reply(early)
+                return replace(_reply(early), body_sent=False)
         return _reply(self._gateway.answer(admitted, _whole(request)))
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
-"""Exit codes (DESIGN.md 2)."""
+"""Exit codes (contract 2)."""
 
 
 class UsageError(Exception):

@@ -20,12 +20,15 @@ def print_backup(report: BackupReport, *, json: bool) -> int:
         did = (
             f"{report.objects_sent:,} sent, {report.objects_unchanged:,} unchanged, {report.objects_deleted:,} deleted"
         )
+        moved = f"{size(report.bytes_read)} read, {size(report.bytes_sent)} sent"
+        if report.bytes_skipped:
+            moved += f", {size(report.bytes_skipped)} held already"
         print_facts(
             (
                 ("source", report.source),
                 ("recovery point", report.recovery_point_arn),
                 ("holds", f"{report.objects_total:,} objects, {size(report.bytes_total)} ({counts})"),
-                ("this run", f"{did}; {size(report.bytes_read)} read in {report.seconds:.1f} s"),
+                ("this run", f"{did}; {moved}; {report.seconds:.1f} s"),
             )
         )
     return PARTLY if report.problems_total else DONE

@@ -121,6 +121,8 @@ class ChunkStored(Answer, frozen=True):
 
     chunk_checksum: str | None = None
     chunk_checksum_algorithm: str | None = None
+    body_sent: bool = True
+    """False if the service held the chunk already and its bytes never travelled; not part of the answer itself."""
 
 
 class Counted(Answer, frozen=True):

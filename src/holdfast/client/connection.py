@@ -1,12 +1,13 @@
 """One connection to the service: sends a request, brings its answer, knows whether it may be used again.
 
-What always holds: an answer that comes before the body was sent ends the sending (DESIGN.md 3.12); a connection whose
+What always holds: an answer that comes before the body was sent ends the sending (contract 3.12); a connection whose
 framing is in any doubt is never used again; bodies are sent from the buffers they are in.
 """
 
 import select
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
 from holdfast.client.reply_reader import ReplyReader, Unanswered
 from holdfast.client.transport import ClientReply
@@ -82,7 +83,7 @@ class Connection:
         if reply.status >= 200:
             # The body never travels. The next bytes on this connection would be taken for it, so this was its last use.
             self._reader.reusable = False
-            return reply
+            return replace(reply, body_sent=False)
         return self._sending(body)
 
     def _after_silence(self, body: Sequence[Buffer]) -> ClientReply:

@@ -32,6 +32,8 @@ class ClientReply:
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: Buffer = field(default=b"", repr=False)
+    body_sent: bool = True
+    """False if the answer came from the head alone: the request's body never travelled."""
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of header `name` (lower case), or None."""

@@ -65,7 +65,7 @@ class Writing:
             ("length", body_bytes(data)), ("checksum", checksum.encode(digest)), ("checksum-algorithm", checksum.SHA256)
         )
         reply = self._requester.storage("PUT", path, line, body=data, signed=False, expect=expect)
-        return decode(_chunk, reply)
+        return msgspec.structs.replace(decode(_chunk, reply), body_sent=reply.body_sent)
 
     def notify_object_complete(
         self,

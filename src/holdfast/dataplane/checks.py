@@ -1,4 +1,4 @@
-"""Checks of declared lengths and checksums against the bytes that came (DESIGN.md 3.1, 3.11)."""
+"""Checks of declared lengths and checksums against the bytes that came (contract 3.1, 3.11)."""
 
 from holdfast.model import checksum
 from holdfast.model.errors import ChecksumMismatch, InvalidInput, MissingInput, UnreadableBody

@@ -1,4 +1,4 @@
-"""CommitBackupJob: makes the job's view a recovery point, atomically; costs what the job changed (DESIGN.md 3.7).
+"""CommitBackupJob: makes the job's view a recovery point, atomically; costs what the job changed (contract 3.7).
 
 Three steps, each safe to be the last one before a power cut: the job becomes COMMITTING, so that nobody writes to it
 any more; its manifest is sealed into packs; one transaction ends what was replaced, adds the recovery point and

@@ -1,4 +1,4 @@
-"""DeleteObject and our own DeleteObjects: take names out of the job's view (DESIGN.md 3.6)."""
+"""DeleteObject and our own DeleteObjects: take names out of the job's view (contract 3.6)."""
 
 from collections.abc import Mapping
 from typing import cast

@@ -1,4 +1,4 @@
-"""Checksums of objects as the catalog keeps them: sealed, so that a stolen catalog confirms nothing (DESIGN.md G6)."""
+"""Checksums of objects as the catalog keeps them: sealed, so that a stolen catalog confirms nothing (contract G6)."""
 
 from holdfast.catalog import chunk_index
 from holdfast.catalog.transaction import Tx

@@ -1,4 +1,4 @@
-"""ThrowOnDuplicate looks at the job's view when an object is started, and again at its completion (DESIGN.md 3.4)."""
+"""ThrowOnDuplicate looks at the job's view when an object is started, and again at its completion (contract 3.4)."""
 
 from holdfast.catalog import objects
 from holdfast.catalog.objects import View

@@ -1,6 +1,6 @@
 """Bytes on their way into the vault: known already, or sealed into a frame; recorded in the transaction that uses them.
 
-The order is the store's promise (DESIGN.md section 4): verify the checksum, look up, compress, encrypt, append,
+The order is the store's promise (docs/design/contract.md, 4): verify the checksum, look up, compress, encrypt, append,
 fdatasync, catalog transaction, acknowledge. A duplicate is a reference taken in that same transaction: if the chunk
 that was known before is gone or bad by then, nothing is acknowledged and the bytes are sealed after all.
 """

@@ -1,4 +1,4 @@
-"""ListObjects: the names of a view in the order of their UTF-8 bytes, a page at a time (DESIGN.md 3.8)."""
+"""ListObjects: the names of a view in the order of their UTF-8 bytes, a page at a time (contract 3.8)."""
 
 from collections.abc import Mapping
 from typing import cast

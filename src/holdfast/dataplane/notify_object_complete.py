@@ -1,4 +1,4 @@
-"""NotifyObjectComplete: makes an upload an object of the job's view, at once and atomically (DESIGN.md 3.3)."""
+"""NotifyObjectComplete: makes an upload an object of the job's view, at once and atomically (contract 3.3)."""
 
 from collections.abc import Mapping
 from typing import cast

@@ -1,4 +1,4 @@
-"""PutChunk: one chunk of an upload, in any order, in parallel, with gaps (DESIGN.md 3.2 and 3.12)."""
+"""PutChunk: one chunk of an upload, in any order, in parallel, with gaps (contract 3.2 and 3.12)."""
 
 from collections.abc import Mapping
 from typing import cast

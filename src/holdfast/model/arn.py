@@ -1,4 +1,4 @@
-"""ARNs: what we hand out, and what we accept of others (DESIGN.md 2)."""
+"""ARNs: what we hand out, and what we accept of others (contract 2)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""SHA-256 of a chunk and SUMMARY of an object (DESIGN.md 3.1).
+"""SHA-256 of a chunk and SUMMARY of an object (contract 3.1).
 
 `SHA256` is the base64 of the 32 raw bytes; `SUMMARY` is the base64 of SHA-256 over the raw chunk digests in ascending
 chunk index; of no chunks, SHA-256 of nothing.

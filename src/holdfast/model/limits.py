@@ -7,7 +7,7 @@ administrator may move are defaults of options; the ceiling that an option may n
 KIB = 1024
 MIB = 1024 * KIB
 
-# Objects and chunks (DESIGN.md 3.10)
+# Objects and chunks (contract 3.10)
 CHUNK_BYTES_MAX = 16 * MIB
 CHUNK_BYTES_MAX_CEILING = 64 * MIB
 METADATA_BLOB_BYTES_MAX = 4 * MIB

@@ -1,4 +1,4 @@
-"""What an object may be called and what a metadata string may hold (DESIGN.md 3.10)."""
+"""What an object may be called and what a metadata string may hold (contract 3.10)."""
 
 import unicodedata
 

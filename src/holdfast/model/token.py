@@ -1,4 +1,4 @@
-"""Opaque, authenticated handles: UploadId, ObjectToken, ChunkToken, NextToken (DESIGN.md 3.9).
+"""Opaque, authenticated handles: UploadId, ObjectToken, ChunkToken, NextToken (contract 3.9).
 
 A token is base64url(payload + MAC). The MAC (HMAC-SHA256, 16 bytes) covers kind, job and payload: a token serves
 only the job and the purpose it was made for; the payload means nothing to anyone else. A token never is a hash of data.

@@ -1,4 +1,4 @@
-"""What may be asked without credentials: is it alive, is it ready, what are its numbers (DESIGN.md 2)."""
+"""What may be asked without credentials: is it alive, is it ready, what are its numbers (contract 2)."""
 
 from collections.abc import Callable
 
