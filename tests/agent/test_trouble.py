@@ -40,8 +40,14 @@ def test_an_upload_error_ends_the_run_and_never_passes_for_an_unreadable_file(ri
 
 @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
 def test_a_run_that_was_cut_off_is_taken_up_where_it_stopped(rig: Rig, large: bool) -> None:
-    _many(rig.tree, *((12, 3 * MIB) if large else (4000, 10_000)))
-    rig.transport.writes_left = 30 if large else 4
+    if large:
+        # The four files take at most 16 requests, the last one at least 9: the cut is in its middle.
+        _many(rig.tree, 4, 3 * MIB)
+        (rig.tree / "large").write_bytes(os.urandom(80 * MIB))
+        rig.transport.writes_left = 24
+    else:
+        _many(rig.tree, 4000, 10_000)
+        rig.transport.writes_left = 4
     with pytest.raises(Unavailable):
         rig.back_up()
     cut_off = rig.last
