@@ -45,6 +45,8 @@ def _round(engines: list[Engine], sample: Sample, turn: int, place: Path, outcom
 
     os.sync()
     for engine in engines:
+        # borg tells the kernel to forget every file that it has read: whoever came after it would read from the disk.
+        snapshot(sample.tree)
         engine.start(place / f"{engine.name} {sample.name} {turn}")
         note(engine, FIRST, engine.backup(sample.tree))
         note(engine, UNCHANGED, engine.backup(sample.tree))
@@ -52,6 +54,7 @@ def _round(engines: list[Engine], sample: Sample, turn: int, place: Path, outcom
     expected = snapshot(sample.tree)
     os.sync()
     for engine in engines:
+        snapshot(sample.tree)
         note(engine, CHANGED, engine.backup(sample.tree))
         # Nothing is deleted while there is still something to measure: for a while after many files were deleted, ext4
         # spends most of its time looking for inodes that were not freed just now, and every restore pays for it.

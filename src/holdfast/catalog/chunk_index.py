@@ -131,6 +131,14 @@ def page(tx: Tx, object_no: int, after: int, limit: int) -> list[ChunkRow]:
     return [ChunkRow(*row) for row in tx.all(_SQL["page"], {"object_no": object_no, "after": after, "limit": limit})]
 
 
+def of_objects(tx: Tx, object_nos: Sequence[int]) -> dict[int, list[ChunkRow]]:
+    """All chunks of these objects, by object number, each list in ascending index. The caller bounds their number."""
+    found: dict[int, list[ChunkRow]] = {}
+    for row in tx.all_of(_SQL["of_objects"], sorted(set(object_nos))):
+        found.setdefault(row[0], []).append(ChunkRow(*row[1:]))
+    return found
+
+
 class AddedChunk(msgspec.Struct, frozen=True, gc=False):
     """A chunk of an object that a job added, as its manifest names it."""
 

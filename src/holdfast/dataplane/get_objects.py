@@ -1,10 +1,11 @@
 """GetObjects of our own model: many small objects read in one request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from holdfast.catalog import chunk_index
 from holdfast.catalog.chunk_index import ChunkRow
+from holdfast.catalog.objects import ObjectRow
 from holdfast.dataplane import handles
 from holdfast.dataplane.checks import check_range, check_size
 from holdfast.dataplane.reading import Reading, read_chunk, reading
@@ -23,28 +24,32 @@ def get_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, obje
     check_range(len(wanted), 0, BATCH_OBJECTS_MAX, "the number of ObjectTokens")
     numbers = [handles.open_object(store.tokens, job_id, token) for token in wanted]
     with reading(store, job_id) as open_read:
-        found = [_rows(open_read, object_no) for object_no in numbers]
+        found = open_read.objects(numbers)
+        _check_sizes(found)
+        chunks = chunk_index.of_objects(open_read.tx, numbers)
+        blobs = {row.object_no: _blob(open_read, row) for row in found if row.metadata_chunk_no is not None}
         keys = open_read.keys
-    size = sum(chunk.raw_bytes for chunks, blob in found for chunk in (*chunks, *([blob] if blob else ())))
-    check_size(size, BATCH_BYTES_MAX, "the batch", "ask for fewer objects at once, and for large ones by GetChunk")
     records = [
         GetRecord(
-            [(chunk.index, read_chunk(store, keys, chunk)) for chunk in chunks],
-            read_chunk(store, keys, blob) if blob else None,
+            [(chunk.index, read_chunk(store, keys, chunk)) for chunk in chunks.get(row.object_no, ())],
+            read_chunk(store, keys, blobs[row.object_no]) if row.object_no in blobs else None,
         )
-        for chunks, blob in found
+        for row in found
     ]
     return {"Objects": encode(records)}
 
 
-def _rows(open_read: Reading, object_no: int) -> tuple[list[ChunkRow], ChunkRow | None]:
-    found = open_read.object(object_no)
-    check_size(found.total_bytes, BATCH_BYTES_MAX, f"object {found.name!r}", "read it by ListChunks and GetChunk")
-    check_range(found.chunk_count, 0, _CHUNKS_OF_ONE_MAX, f"the number of chunks of object {found.name!r}")
-    chunks = chunk_index.page(open_read.tx, object_no, -1, _CHUNKS_OF_ONE_MAX) if found.chunk_count else []
-    if found.metadata_chunk_no is None:
-        return chunks, None
-    blob = chunk_index.find_by_number(open_read.tx, open_read.vault_no, found.metadata_chunk_no)
+def _check_sizes(found: Sequence[ObjectRow]) -> None:
+    for row in found:
+        check_size(row.total_bytes, BATCH_BYTES_MAX, f"object {row.name!r}", "read it by ListChunks and GetChunk")
+        check_range(row.chunk_count, 0, _CHUNKS_OF_ONE_MAX, f"the number of chunks of object {row.name!r}")
+    size = sum(row.total_bytes + (row.metadata_bytes or 0) for row in found)
+    check_size(size, BATCH_BYTES_MAX, "the batch", "ask for fewer objects at once, and for large ones by GetChunk")
+
+
+def _blob(open_read: Reading, row: ObjectRow) -> ChunkRow:
+    assert row.metadata_chunk_no is not None
+    blob = chunk_index.find_by_number(open_read.tx, open_read.vault_no, row.metadata_chunk_no)
     if blob is None:
-        raise Damaged(f"the catalog lost the metadata blob of {found.name!r}")
-    return chunks, blob
+        raise Damaged(f"the catalog lost the metadata blob of {row.name!r}")
+    return blob

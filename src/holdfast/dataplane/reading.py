@@ -1,6 +1,6 @@
 """How every read begins: the StorageJobId becomes a view of one series and the keys of its vault, in one snapshot."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -25,10 +25,14 @@ class Reading:
 
     def object(self, object_no: int) -> ObjectRow:
         """The object behind a token. Raises NotFound if the view no longer holds it."""
-        found = objects.find_by_number(self.tx, self.view, object_no)
-        if found is None:
+        return self.objects([object_no])[0]
+
+    def objects(self, object_nos: Sequence[int]) -> list[ObjectRow]:
+        """The objects behind tokens, in their order. Raises NotFound if the view no longer holds one of them."""
+        found = objects.find_by_number(self.tx, self.view, sorted(set(object_nos)))
+        if any(object_no not in found for object_no in object_nos):
             raise NotFound("the object behind this ObjectToken was replaced or deleted: list the objects again")
-        return found
+        return [found[object_no] for object_no in object_nos]
 
 
 @contextmanager

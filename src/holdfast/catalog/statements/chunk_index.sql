@@ -28,6 +28,13 @@ FROM object_chunks r JOIN chunks c ON c.chunk_no = r.chunk_no JOIN packs p ON p.
 WHERE r.object_no = :object_no AND r.chunk_index > :after
 ORDER BY r.chunk_index LIMIT :limit;
 
+-- name: of_objects
+SELECT r.object_no, r.chunk_index, c.chunk_no, c.chunk_id, c.sealed_digest, c.raw_bytes, p.uid, c.pack_no,
+       c.frame_offset, c.frame_bytes
+FROM object_chunks r CROSS JOIN chunks c ON c.chunk_no = r.chunk_no CROSS JOIN packs p ON p.pack_no = c.pack_no
+WHERE r.object_no IN (:each)
+ORDER BY r.object_no, r.chunk_index;
+
 -- name: of_added
 SELECT o.object_no, r.chunk_index, c.raw_bytes, c.chunk_id, c.sealed_digest
 FROM objects o JOIN object_chunks r ON r.object_no = o.object_no JOIN chunks c ON c.chunk_no = r.chunk_no

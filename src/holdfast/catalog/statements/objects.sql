@@ -53,13 +53,14 @@ WHERE o.series_no = :series_no AND o.from_seq IS NOT NULL
 ORDER BY o.name
 LIMIT :limit;
 
+-- The plus signs keep the planner from going through a whole series by its index when there are many numbers.
 -- name: find_by_number
 SELECT o.object_no, o.name, o.completed_us, o.chunk_count, o.bytes, o.sealed_checksum, o.metadata_string,
        o.metadata_chunk_no, o.metadata_bytes
 FROM objects o
-WHERE o.object_no = :object_no AND o.series_no = :series_no
-  AND (o.from_seq = :own
-       OR (o.from_seq <= :seq
+WHERE o.object_no IN (:each) AND +o.series_no = :series_no
+  AND (+o.from_seq = :own
+       OR (+o.from_seq <= :seq
            AND NOT EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = o.from_seq)
            AND (o.to_seq > :seq
                 OR EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = o.to_seq))));
