@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.agent import restore
 from tests.agent.rig import Rig, described
 
 MIB = 1024 * 1024
@@ -154,3 +155,20 @@ def test_a_single_file_and_a_single_link_are_sources_of_one_object(rig: Rig) -> 
     assert rig.back_up(path=rig.tree / "link").objects_total == 1
     rig.restore("two")
     assert os.readlink(rig.folder / "two" / "link") == "file"
+
+
+def test_directories_that_are_closed_on_the_way_keep_their_times_and_so_does_the_top(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # After so many waiting directories or links, those that are complete are closed.
+    monkeypatch.setattr(restore, "WAITING_MAX", 4)
+    for number in range(30):
+        folder = rig.tree / f"folder {number:02}" / "inner"
+        folder.mkdir(parents=True)
+        (folder / "file").write_text(str(number))
+        os.link(folder / "file", folder.parent / "twin")
+    (rig.tree / "last").write_text("x")
+    _settle(rig.tree)
+    rig.back_up()
+    rig.restore()
+    assert described(rig.out) == described(rig.tree)

@@ -147,9 +147,8 @@ class _Run:
         later, self._later = self._later, []
         for one in later:
             self._link(one)
-        # '0' follows '/': a name from there on lies behind all that the directory holds.
-        done = [one for one in self._open if reached is None or one[0] + "0" <= reached]
-        self._open = [one for one in self._open if reached is not None and one[0] + "0" > reached]
+        done = [one for one in self._open if _lies_before(one[0], one[1], reached)]
+        self._open = [one for one in self._open if not _lies_before(one[0], one[1], reached)]
         for name, parts, attributes in reversed(done):
             named(self._tally, name, partial(self._close, parts, attributes))
 
@@ -172,6 +171,14 @@ class _Run:
     def _close(self, parts: tuple[bytes, ...], attributes: Attributes) -> None:
         if parts or not self._plan.paths:
             set_attributes(self._target.existing(parts).fd, attributes)
+
+
+def _lies_before(name: str, parts: tuple[bytes, ...], reached: str | None) -> bool:
+    """Whether nothing more will come for the directory `name` once the names have reached `reached` (None: the end)."""
+    if reached is None:
+        return True
+    # '0' follows '/': a name from there on lies behind all that the directory holds. The root holds everything.
+    return parts != () and name + "0" <= reached
 
 
 class _Unit:
