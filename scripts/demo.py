@@ -31,7 +31,7 @@ SOURCE = "demo"
 DIFFERENCES_SHOWN_MAX = 20
 
 Tree = dict[bytes, Entry]
-console = Console(soft_wrap=True)
+console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 110)
 
 
 @dataclass(frozen=True, slots=True)
