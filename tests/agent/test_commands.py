@@ -103,6 +103,8 @@ def test_lists_show_points_and_files(folder: Path) -> None:
     points = json.loads(_run(folder, "points", "--json", *store).stdout)
     assert [(one["Source"], one["RecoveryPointArn"]) for one in points] == [("s", arn)]
     assert arn in _run(folder, "points", "s", *store).stdout
+    assert arn in _run(folder, "points", "--source", "s", *store).stdout
+    assert arn not in _run(folder, "points", "--source", "another", *store).stdout
     listed = _run(folder, "ls", "--source", "s", "open", *store).stdout.splitlines()
     assert [line.split()[-1] for line in listed] == ["open", "open/file"]
     assert listed[1].startswith("-rw")

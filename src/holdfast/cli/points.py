@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 def points(
     source: str | None = None,
-    /,
     *,
     vault: str | None = None,
     store: Path | None = None,
@@ -24,7 +23,7 @@ def points(
 
         holdfast points
 
-        holdfast points web1-etc --json
+        holdfast points --source web1-etc --json
 
     Parameters
     ----------

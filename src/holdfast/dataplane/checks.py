@@ -1,7 +1,7 @@
 """Checks of declared lengths and checksums against the bytes that came (contract 3.1, 3.11)."""
 
 from holdfast.model import checksum
-from holdfast.model.errors import ChecksumMismatch, InvalidInput, MissingInput, UnreadableBody
+from holdfast.model.errors import ChecksumMismatch, InvalidInput, UnreadableBody
 from holdfast.wire.message import Buffer
 
 
@@ -46,11 +46,4 @@ def check_range(value: int, lowest: int, highest: int, parameter: str) -> int:
     """`value` itself. Raises InvalidInput outside `lowest`..`highest`."""
     if not lowest <= value <= highest:
         raise InvalidInput(f"{parameter} is {value}: it must be from {lowest} to {highest}")
-    return value
-
-
-def require(value: str | None, parameter: str) -> str:
-    """`value` itself. Raises MissingInput for None."""
-    if value is None:
-        raise MissingInput(f"{parameter} is missing: it is required here")
     return value

@@ -22,10 +22,8 @@ FRAME_MAGIC = b"\xabHFrame\x1a"
 FORMAT_VERSION = 1
 
 UID_BYTES = 16
-ID_BYTES = 32
 SALT_BYTES = 32
 TAG_BYTES = 16
-RAW_BYTES_MAX = 2**32 - 1
 
 _PACK = struct.Struct(">8sHH16s16s")
 _FRAME = struct.Struct(">8sBBBBI16s32sII32s")
