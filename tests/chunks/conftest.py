@@ -80,3 +80,7 @@ def store(blobs: LocalBlobs) -> ChunkStore:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger.sqlite")
+
+
+def unregistered(vault: bytes, pack: bytes) -> None:
+    """For packs that no catalog knows of."""

@@ -14,6 +14,7 @@ from holdfast.chunks.store import ChunkStore
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import HoldfastError, Internal, InvalidState, Unavailable
 from holdfast.testing.faulty_disk import FaultyDisk
+from tests.chunks.conftest import unregistered
 
 
 def sealed(store: ChunkStore, keys: VaultKeys, data: bytes) -> SealedFrame:
@@ -48,7 +49,7 @@ class Hold:
 
 @pytest.fixture
 def packs(blobs: LocalBlobs) -> PackSet:
-    return PackSet(blobs)
+    return PackSet(blobs, unregistered)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from holdfast.model.errors import Damaged, Unavailable
 from holdfast.packfile.layout import PACK_HEADER_BYTES, PackHeader
 from holdfast.packfile.read import DamagedRange, frames, pack_header
 from holdfast.testing.faulty_disk import FaultyDisk
+from tests.chunks.conftest import unregistered
 
 
 def chunk(number: int, size: int = 1000) -> bytes:
@@ -34,7 +35,7 @@ def assert_reads(store: ChunkStore, keys: VaultKeys, group: list[SealedFrame], p
 
 
 def test_a_written_group_can_be_read_from_its_locations(blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys) -> None:
-    packs = PackSet(blobs)
+    packs = PackSet(blobs, unregistered)
     group = sealed(store, keys, 1, 2, 3)
     assert_reads(store, keys, group, packs.write_group(group))
     more = sealed(store, keys, 4)
@@ -44,7 +45,7 @@ def test_a_written_group_can_be_read_from_its_locations(blobs: LocalBlobs, store
 
 def test_a_pack_says_itself_what_is_in_it(blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys) -> None:
     group = sealed(store, keys, 1, 2)
-    places = PackSet(blobs).write_group(group)
+    places = PackSet(blobs, unregistered).write_group(group)
     name = pack_name(keys.vault_uid, places[0].pack)
     found = list(frames(lambda offset, length: blobs.read(name, offset, length), blobs.size(name)))
     assert pack_header(lambda offset, length: blobs.read(name, offset, length)) == PackHeader(
@@ -58,7 +59,7 @@ def test_a_pack_says_itself_what_is_in_it(blobs: LocalBlobs, store: ChunkStore, 
 def test_a_group_is_synced_once_per_pack_and_before_it_returns(
     disk: FaultyDisk, blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys
 ) -> None:
-    packs = PackSet(blobs)
+    packs = PackSet(blobs, unregistered)
     packs.write_group(sealed(store, keys, 1))
     disk.calls.clear()
     packs.write_group(sealed(store, keys, *range(2, 50)))
@@ -68,7 +69,7 @@ def test_a_group_is_synced_once_per_pack_and_before_it_returns(
 def test_a_new_pack_and_its_directory_entry_are_durable_before_its_frames_are_acknowledged(
     tmp_path: Path, disk: FaultyDisk, blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys
 ) -> None:
-    (place,) = PackSet(blobs).write_group(sealed(store, keys, 1))
+    (place,) = PackSet(blobs, unregistered).write_group(sealed(store, keys, 1))
     path = tmp_path / "store" / pack_name(keys.vault_uid, place.pack)
     assert disk.calls[-5:] == [
         ("create", path),
@@ -84,7 +85,7 @@ def test_vaults_never_share_a_pack(
 ) -> None:
     mine, theirs = sealed(store, keys, 1, 2), sealed(store, other_keys, 1, 2)
     mixed = [mine[0], theirs[0], mine[1], theirs[1]]
-    places = PackSet(blobs).write_group(mixed)
+    places = PackSet(blobs, unregistered).write_group(mixed)
     assert_reads(store, keys, mine, [places[0], places[2]])
     assert_reads(store, other_keys, theirs, [places[1], places[3]])
     assert places[0].pack == places[2].pack != places[1].pack == places[3].pack
@@ -93,7 +94,7 @@ def test_vaults_never_share_a_pack(
 def test_a_full_pack_is_followed_by_a_new_one_in_the_middle_of_a_group(
     tmp_path: Path, blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys
 ) -> None:
-    packs = PackSet(blobs, pack_bytes_max=5000)
+    packs = PackSet(blobs, unregistered, pack_bytes_max=5000)
     group = sealed(store, keys, *range(20))
     places = packs.write_group(group)
     assert_reads(store, keys, group, places)
@@ -102,7 +103,7 @@ def test_a_full_pack_is_followed_by_a_new_one_in_the_middle_of_a_group(
 
 
 def test_a_frame_larger_than_a_pack_has_one_to_itself(blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys) -> None:
-    packs = PackSet(blobs, pack_bytes_max=5000)
+    packs = PackSet(blobs, unregistered, pack_bytes_max=5000)
     group = sealed(store, keys, 1) + sealed(store, keys, 2, size=20_000) + sealed(store, keys, 3)
     places = packs.write_group(group)
     assert_reads(store, keys, group, places)
@@ -110,7 +111,7 @@ def test_a_frame_larger_than_a_pack_has_one_to_itself(blobs: LocalBlobs, store: 
 
 
 def test_only_so_many_packs_are_open(blobs: LocalBlobs, store: ChunkStore, ring: object, keys: VaultKeys) -> None:
-    packs = PackSet(blobs, open_packs_max=1)
+    packs = PackSet(blobs, unregistered, open_packs_max=1)
     other = VaultKeys(b"o" * 16, b"i" * 32, b"s" * 32, {1: b"f" * 32})
     for number in range(3):
         packs.write_group(sealed(store, keys, number))
@@ -122,9 +123,9 @@ def test_only_so_many_packs_are_open(blobs: LocalBlobs, store: ChunkStore, ring:
 def test_a_later_process_never_appends_to_a_pack_of_an_earlier_one(
     blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys
 ) -> None:
-    (first,) = PackSet(blobs).write_group(sealed(store, keys, 1))
+    (first,) = PackSet(blobs, unregistered).write_group(sealed(store, keys, 1))
     size = blobs.size(pack_name(keys.vault_uid, first.pack))
-    (second,) = PackSet(blobs).write_group(sealed(store, keys, 2))
+    (second,) = PackSet(blobs, unregistered).write_group(sealed(store, keys, 2))
     assert first.pack != second.pack
     assert blobs.size(pack_name(keys.vault_uid, first.pack)) == size
 
@@ -133,7 +134,7 @@ def test_a_later_process_never_appends_to_a_pack_of_an_earlier_one(
 def test_a_pack_that_failed_is_abandoned_with_what_it_holds(
     disk: FaultyDisk, blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys, verb: str, error: int
 ) -> None:
-    packs = PackSet(blobs)
+    packs = PackSet(blobs, unregistered)
     kept = sealed(store, keys, 1)
     places = packs.write_group(kept)
     disk.fail(verb, error)
@@ -151,7 +152,7 @@ def test_a_pack_that_failed_is_abandoned_with_what_it_holds(
 def test_a_pack_in_which_nothing_was_acknowledged_is_removed_when_it_fails(
     disk: FaultyDisk, blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys, verb: str
 ) -> None:
-    packs = PackSet(blobs)
+    packs = PackSet(blobs, unregistered)
     packs.write_group(sealed(store, keys, 0))
     packs._abandon(keys.vault_uid)
     before = packs_of(blobs, keys)
@@ -164,7 +165,7 @@ def test_a_pack_in_which_nothing_was_acknowledged_is_removed_when_it_fails(
 def test_a_failure_in_one_vault_leaves_the_packs_of_others_in_use(
     disk: FaultyDisk, blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys, other_keys: VaultKeys
 ) -> None:
-    packs = PackSet(blobs)
+    packs = PackSet(blobs, unregistered)
     (mine,) = packs.write_group(sealed(store, keys, 1))
     (theirs,) = packs.write_group(sealed(store, other_keys, 1))
     disk.fail("sync", errno.EIO, after=1)
@@ -179,7 +180,7 @@ def test_a_failure_in_one_vault_leaves_the_packs_of_others_in_use(
 
 
 def test_a_closed_set_refuses_and_leaves_what_it_wrote(blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys) -> None:
-    packs = PackSet(blobs)
+    packs = PackSet(blobs, unregistered)
     group = sealed(store, keys, 1)
     places = packs.write_group(group)
     packs.close()
@@ -192,7 +193,7 @@ def test_a_lost_cut_or_flipped_pack_is_damage_that_names_it(
     tmp_path: Path, blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys
 ) -> None:
     (frame,) = group = sealed(store, keys, 1)
-    (place,) = PackSet(blobs).write_group(group)
+    (place,) = PackSet(blobs, unregistered).write_group(group)
     name = pack_name(keys.vault_uid, place.pack)
     path = tmp_path / "store" / name
     whole = path.read_bytes()

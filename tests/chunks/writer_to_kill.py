@@ -75,7 +75,9 @@ def main() -> None:
     directory, run = Path(sys.argv[1]), sys.argv[2]
     keys = open_keys(directory)
     blobs = LocalBlobs(directory)
-    commit = GroupCommit(PackSet(blobs, pack_bytes_max=200_000), Ledger(open_database(directory)))
+    commit = GroupCommit(
+        PackSet(blobs, lambda vault, pack: None, pack_bytes_max=200_000), Ledger(open_database(directory))
+    )
     for writer in range(WRITERS):
         threading.Thread(target=write_for_ever, args=(run, writer, keys, ChunkStore(blobs), commit)).start()
 

@@ -13,6 +13,7 @@ from holdfast.catalog.objects import View
 from holdfast.catalog.recovery_points import NewRecoveryPoint
 from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.transaction import Tx
+from holdfast.catalog.writer import Writer
 from holdfast.chunks.commit import GroupCommit
 from holdfast.chunks.packs import PackSet
 from holdfast.controlplane.plane import Options, Plane
@@ -37,7 +38,7 @@ class Hands:
         self.time_us = 1_800_000_000 * SECOND
         self.catalog = SqliteCatalog(folder / "catalog.db")
         self.blobs = LocalBlobs(folder / "store")
-        self.packs = PackSet(self.blobs)
+        self.packs = PackSet(self.blobs, Writer(self.catalog, self.time_us).register)
         self.writes: GroupCommit[Tx] = GroupCommit(self.packs, self.catalog)
         self.keys = KeyRing(LocalKeyProvider.open(self.blobs), self.blobs)
         plane = Plane(

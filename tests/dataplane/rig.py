@@ -11,6 +11,7 @@ from holdfast.blobs.local import LocalBlobs
 from holdfast.catalog import backup_jobs, leases, recovery_points, restore_jobs, vaults
 from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.transaction import Tx
+from holdfast.catalog.writer import Writer
 from holdfast.chunks.commit import GroupCommit
 from holdfast.chunks.packs import PackSet
 from holdfast.chunks.store import ChunkStore
@@ -47,7 +48,9 @@ class Rig:
         self.blobs = LocalBlobs(folder / "blobs")
         self.catalog = SqliteCatalog(folder / "catalog.sqlite")
         self.ring = KeyRing(LocalKeyProvider(b"k" * 32), self.blobs)
-        self.commits: GroupCommit[Tx] = GroupCommit(PackSet(self.blobs), self.catalog)
+        self.writer = Writer(self.catalog, self.clock.now_us())
+        self.packs = PackSet(self.blobs, self.writer.register)
+        self.commits: GroupCommit[Tx] = GroupCommit(self.packs, self.catalog)
         self.store = Store(
             self.catalog,
             self.commits,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from holdfast.catalog import backup_jobs, chunk_index, leases, objects, recovery_points, sweep, vaults
+from holdfast.catalog import backup_jobs, chunk_index, leases, objects, packs, recovery_points, sweep, vaults
 from holdfast.catalog.backup_jobs import BackupJobRow, NewBackupJob
 from holdfast.catalog.chunk_index import NewChunk
 from holdfast.catalog.objects import ObjectRow, PageFilter, View
@@ -169,6 +169,7 @@ class Ledger:
     def _found(self, tx: Tx) -> tuple[int, int]:
         if vaults.find(tx, "default") is None:
             vaults.insert(tx, VaultRow(0, b"v" * 16, "default", None, None, NOW))
+            packs.register(tx, b"v" * 16, b"p" * 16, 0)
         vault_no = vaults.get(tx, "default").vault_no
         chunk = NewChunk(b"c" * 32, b"d" * 32, 10, b"p" * 16, 0, 100)
         [chunk_no] = chunk_index.record(tx, vault_no, [chunk])

@@ -18,6 +18,7 @@ from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
 from holdfast.catalog import vaults
 from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.catalog.writer import Writer
 from holdfast.chunks.commit import GroupCommit, GroupReport
 from holdfast.chunks.packs import PackSet
 from holdfast.controlplane.plane import Options, Plane
@@ -69,7 +70,8 @@ class System:
         keys = KeyRing(LocalKeyProvider.open(RootKeyPlace(directory, blobs)), blobs)
         catalog = SqliteCatalog(directory / CATALOG_NAME)
         self._closing.callback(catalog.close)
-        packs = PackSet(blobs)
+        writer = Writer(catalog, clock.now_us())
+        packs = PackSet(blobs, writer.register)
         self._closing.callback(packs.close)
 
         def observe(report: GroupReport) -> None:

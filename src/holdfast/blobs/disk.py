@@ -1,6 +1,6 @@
 """The one door to everything that changes a disk.
 
-The local store reaches the disk through these seven verbs only, each one system call that can fail, fall short or be
+The local store reaches the disk through these eight verbs only, each one system call that can fail, fall short or be
 lost in a power cut. Tests hand in a disk that does so on command. Verbs raise OSError as the system does; they decide
 nothing.
 """
@@ -34,6 +34,9 @@ class Disk(Protocol):
     def link(self, source: Path, target: Path) -> None:
         """A second name for a file. FileExistsError, so that of two writers of one name one is refused."""
 
+    def replace(self, source: Path, target: Path) -> None:
+        """Give a file another name, which stops meaning what it meant; at once, so that no reader finds neither."""
+
     def remove(self, path: Path) -> None:
         """Remove a file's name. FileNotFoundError."""
 
@@ -62,6 +65,9 @@ class SystemDisk:
 
     def link(self, source: Path, target: Path) -> None:
         os.link(source, target, follow_symlinks=False)
+
+    def replace(self, source: Path, target: Path) -> None:
+        os.replace(source, target)
 
     def remove(self, path: Path) -> None:
         os.unlink(path)

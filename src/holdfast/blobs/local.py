@@ -61,6 +61,22 @@ class LocalBlobs:
         except OSError as failed:
             raise write_error(failed, "write", target) from failed
 
+    def replace(self, name: str, data: Buffer) -> None:
+        """Keep `data` under `name` in place of what is there: for the few files that are no blobs (a root key).
+
+        After it returns, the new bytes survive a power cut; until then the name holds all of the one or of the other.
+        """
+        target = self._path(name)
+        temporary = self._root / _TEMPORARY / self._random(16).hex()
+        try:
+            self._make_directories(temporary.parent)
+            self._make_directories(target.parent)
+            self._write_durably(temporary, data)
+            self._disk.replace(temporary, target)
+            self._disk.sync_directory(target.parent)
+        except OSError as failed:
+            raise write_error(failed, "replace", target) from failed
+
     def get(self, name: str) -> bytes:
         path = self._path(name)
         try:

@@ -7,6 +7,7 @@ import msgspec
 from holdfast.catalog import sql
 from holdfast.catalog.objects import View
 from holdfast.catalog.transaction import Row, Tx
+from holdfast.model.errors import Internal
 
 _SQL = sql.load("chunk_index")
 
@@ -66,7 +67,7 @@ def record(tx: Tx, vault_no: int, chunks: Sequence[NewChunk]) -> list[int]:
 
     No two of `chunks` may have the same id.
     """
-    pack_nos = {pack: _pack_no(tx, vault_no, pack) for pack in {chunk.pack for chunk in chunks}}
+    pack_nos = {pack: _pack_no(tx, pack) for pack in {chunk.pack for chunk in chunks}}
     known = find(tx, vault_no, [chunk.chunk_id for chunk in chunks])
     row = tx.one(_SQL["next_chunk_no"])
     assert row is not None
@@ -188,10 +189,8 @@ def find_possessed(tx: Tx, vault_no: int, view: View, chunk_id: bytes) -> tuple[
     return (row[0], row[1]) if row else None
 
 
-def _pack_no(tx: Tx, vault_no: int, uid: bytes) -> int:
+def _pack_no(tx: Tx, uid: bytes) -> int:
     row = tx.one(_SQL["find_pack"], {"uid": uid})
     if row is None:
-        tx.run(_SQL["insert_pack"], {"uid": uid, "vault_no": vault_no})
-        row = tx.one(_SQL["find_pack"], {"uid": uid})
-        assert row is not None
+        raise Internal(f"a frame was written to the pack {uid.hex()}, which the catalog does not know")
     return int(row[0])

@@ -1,8 +1,9 @@
 """The packs that are being filled, one per vault, and the one way to write into them.
 
-What is always true here: when `write_group` returns, every frame of it survives a power cut; a pack that failed once
-is abandoned, and so is every pack of an earlier process, whose tail nobody knows. A pack in which nothing was ever
-acknowledged is removed when it is abandoned, so that a full disk is not filled further by failures.
+What is always true here: a pack is registered before its file is made; when `write_group` returns, every frame of it
+survives a power cut; a pack that failed once is abandoned, and so is every pack of an earlier process, whose tail nobody
+knows. A pack in which nothing was ever acknowledged is removed when it is abandoned, so that a full disk is not filled
+further by failures.
 """
 
 import contextlib
@@ -40,13 +41,18 @@ class PackSet:
     def __init__(
         self,
         blobs: PackStore,
+        register: Callable[[bytes, bytes], None],
         *,
         random: Callable[[int], bytes] = os.urandom,
         pack_bytes_max: int = PACK_BYTES_MAX_DEFAULT,
         open_packs_max: int = OPEN_PACKS_MAX_DEFAULT,
     ) -> None:
-        """A pack is closed when the next frame would take it past `pack_bytes_max`; a larger frame has its own pack."""
+        """`register` is told vault and pack uid of a new pack, and must have them durable when it returns.
+
+        A pack is closed when the next frame would take it past `pack_bytes_max`; a larger frame has its own pack.
+        """
         self._blobs = blobs
+        self._register = register
         self._random = random
         self._pack_bytes_max = pack_bytes_max
         self._open_packs_max = open_packs_max
@@ -71,6 +77,19 @@ class PackSet:
                     self._abandon(vault)
                     raise
             return [location for location in locations if location is not None]
+
+    def is_open(self, vault: bytes, pack_uid: bytes) -> bool:
+        """Whether frames may still be appended to the pack; once False it stays so."""
+        with self._lock:
+            pack = self._open.get(vault)
+            return pack is not None and pack.uid == pack_uid
+
+    def turn_over(self, vault: bytes) -> None:
+        """Close the vault's open pack, if there is one: the next frame begins a new one."""
+        with self._lock:
+            pack = self._open.pop(vault, None)
+            if pack is not None:
+                pack.close()
 
     def close(self) -> None:
         """Let go of all packs. Later groups are refused with Unavailable."""
@@ -105,6 +124,8 @@ class PackSet:
                 return pack
             self._open.pop(vault).close()
         uid = self._random(UID_BYTES)
+        # Known before it exists: whatever happens from here on, no file is left that nobody knows of.
+        self._register(vault, uid)
         file = self._blobs.create(pack_name(vault, uid))
         try:
             pack = OpenPack(file, PackHeader(vault, uid))

@@ -75,6 +75,10 @@ class FaultyDisk:
         self._enter("link", target)
         self._disk.link(source, target)
 
+    def replace(self, source: Path, target: Path) -> None:
+        self._enter("replace", target)
+        self._disk.replace(source, target)
+
     def remove(self, path: Path) -> None:
         self._enter("remove", path)
         self._disk.remove(path)

@@ -4,9 +4,6 @@ SELECT chunk_id, chunk_no, raw_bytes, bad FROM chunks WHERE vault_no = :vault_no
 -- name: find_pack
 SELECT pack_no FROM packs WHERE uid = :uid;
 
--- name: insert_pack
-INSERT INTO packs (uid, vault_no) VALUES (:uid, :vault_no);
-
 -- name: next_chunk_no
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0) + 1;
 
