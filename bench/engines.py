@@ -7,6 +7,7 @@ the trees. Passwords come from the environment, so that none of them asks.
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -34,13 +35,16 @@ class Engine(Protocol):
 class Holdfast:
     """The agent in one process, the service in another, HTTP between them; both processes are counted."""
 
-    name = "holdfast"
     settings = "`holdfast serve` and the agent, over HTTP on the loopback; defaults"
+
+    def __init__(self, name: str = "holdfast", command: Sequence[str] = HOLDFAST) -> None:
+        self.name = name
+        self.command = list(command)
 
     def start(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         self._folder = folder
-        self._service = ServiceProcess(folder / "data")
+        self._service = ServiceProcess(folder / "data", self.command)
         self._service.__enter__()
 
     def stop(self) -> None:
@@ -60,7 +64,7 @@ class Holdfast:
 
     def _measure(self, *words: str) -> Cost:
         environment = self._service.environment()
-        return measure([*HOLDFAST, *words], environment, self._folder, self._service.process.pid)
+        return measure([*self.command, *words], environment, self._folder, self._service.process.pid)
 
 
 class Restic:
@@ -140,6 +144,11 @@ class Borg:
         return disk_bytes(self._folder / "repository")
 
 
+def earlier(checkout: Path) -> Engine:
+    """Holdfast as another checkout has it, whose environment `make .venv/.run` has made there."""
+    return Holdfast("holdfast (earlier)", [str(checkout / ".venv" / "bin" / "python"), "-m", "holdfast"])
+
+
 def installed() -> list[Engine]:
     """Holdfast, and those of the others that are on PATH."""
     engines: list[Engine] = [Holdfast()]
@@ -152,7 +161,7 @@ def installed() -> list[Engine]:
 
 def version(engine: Engine) -> str:
     """What the program says it is."""
-    commands = {"holdfast": [*HOLDFAST, "--version"], "restic": ["restic", "version"], "borg": ["borg", "--version"]}
-    command = commands[engine.name]
+    commands = {"restic": ["restic", "version"], "borg": ["borg", "--version"]}
+    command = [*engine.command, "--version"] if isinstance(engine, Holdfast) else commands[engine.name]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return said.splitlines()[0] if said else engine.name

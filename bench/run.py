@@ -4,7 +4,7 @@ Two trees (a copy of this Python's library; random data in a few files), four st
 unchanged tree, third after one percent changed, restore), several interleaved rounds, medians. Nothing is dropped from
 the page cache for anyone; every restore is compared with its tree. Engines that are not installed are left out.
 
-Usage: python -m bench.run [--rounds N] [--tree DIR] [--random-mib N] [--only NAME ...] [--no-page]
+Usage: python -m bench.run [--rounds N] [--tree DIR] [--random-mib N] [--only NAME ...] [--against DIR] [--no-page]
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from bench.engines import Engine, installed
+from bench.engines import Engine, earlier, installed
 from bench.report import markdown, write
 from bench.rounds import run_rounds
 from bench.samples import Sample, few_large_files, many_small_files
@@ -27,6 +27,8 @@ def main() -> int:
     """Measure, print, and write docs/benchmarks.md."""
     options = _options()
     engines: list[Engine] = [engine for engine in installed() if not options.only or engine.name in options.only]
+    if options.against:
+        engines.insert(1, earlier(options.against))
     if not engines:
         print("bench: none of the engines that were asked for is installed", file=sys.stderr)
         return 1
@@ -57,6 +59,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tree", type=Path, default=library, help="real tree of many small files")
     parser.add_argument("--random-mib", type=int, default=1024, help="MiB of random data; 0: leave it out")
     parser.add_argument("--only", nargs="*", default=[], help="engines to measure")
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="another checkout of Holdfast, made ready by `make .venv/.run`"
+    )
     parser.add_argument("--no-page", action="store_true", help="do not write docs/benchmarks.md")
     return parser.parse_args()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -30,14 +31,16 @@ class CommandResult:
 class ServiceProcess:
     """A service over `data` on a free port of the loopback, from entry to exit; its log goes to `data`.log."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, command: Sequence[str] = HOLDFAST) -> None:
+        """`command` is how the program is called: another checkout's, where two are compared."""
         self.data = data
+        self._command = list(command)
         self.url = ""
         self.log = data.with_name(data.name + ".log")
         self._ready = threading.Event()
 
     def __enter__(self) -> Self:
-        command = [*HOLDFAST, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"]
+        command = [*self._command, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"]
         self._log_file = self.log.open("w")
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self._log_file, text=True, env=_without_aws()
@@ -67,7 +70,7 @@ class ServiceProcess:
     def run(self, *words: str) -> CommandResult:
         """Run a `holdfast` command to its end; one that fails ends this program, saying which."""
         ran = subprocess.run(
-            [*HOLDFAST, *words], env=self.environment(), stdout=subprocess.PIPE, text=True, check=False
+            [*self._command, *words], env=self.environment(), stdout=subprocess.PIPE, text=True, check=False
         )
         if ran.returncode not in (0, SOME_UNREADABLE):
             raise SystemExit(f"holdfast {' '.join(words)} failed with exit code {ran.returncode}; see {self.log}")
