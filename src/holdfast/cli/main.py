@@ -42,6 +42,7 @@ COMMANDS = (
     ("backup", "holdfast.cli.backup:backup", "Back up a directory tree; only what changed is sent."),
     ("restore", "holdfast.cli.restore:restore", "Write a recovery point, or parts of it, into a directory."),
     ("points", "holdfast.cli.points:points", "List recovery points."),
+    ("delete", "holdfast.cli.delete:delete", "Delete recovery points."),
     ("ls", "holdfast.cli.ls:ls", "List the files in a recovery point."),
     ("serve", "holdfast.cli.serve:serve", "Run the service."),
     ("env", "holdfast.cli.env:env", "Print the exports that make boto3 and the AWS CLI use the service."),
