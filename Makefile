@@ -9,10 +9,10 @@ LISTEN ?= 127.0.0.1:9220
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
 export SRC
 
-.PHONY: demo serve test check bench lock clean help
+.PHONY: demo serve test check bench bench-gc torture lock clean help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
 demo: $(VENV)/.run ## back up a real directory (SRC=..., default Python's own library), change it, restore it, compare everything
 	$(BIN)/python -m scripts.demo $(if $(SRC),"$$SRC")
@@ -31,6 +31,12 @@ check: $(VENV)/.dev ## linters, types and floors
 
 bench: $(VENV)/.dev ## measure against restic and borg where they are installed; writes docs/benchmarks.md
 	$(BIN)/python -m bench.run $(BENCH_ARGS)
+
+bench-gc: $(VENV)/.dev ## measure what collecting a deleted recovery point costs, by what is kept; writes docs/benchmarks.md
+	$(BIN)/python -m bench.collection $(BENCH_ARGS)
+
+torture: $(VENV)/.dev ## attack a store for a quarter of an hour (HOURS=n for longer); writes build/reliability.md
+	$(BIN)/python -m torture.run $(if $(HOURS),--hours $(HOURS)) $(TORTURE_ARGS)
 
 lock: $(VENV)/.dev ## renew the lock files (LOCK_ARGS=--upgrade to move versions)
 	$(BIN)/python scripts/lock.py $(LOCK_ARGS)

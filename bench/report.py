@@ -105,9 +105,7 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def write(page: Path, results: str) -> None:
+def write(page: Path, results: str, begin: str = BEGIN, end: str = END) -> None:
     """Put `results` between the marks of `page`, keeping what people wrote around them."""
-    text = page.read_text() if page.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(before + results + after)
+    before, _, rest = page.read_text().partition(begin)
+    page.write_text(before + results + rest.partition(end)[2])

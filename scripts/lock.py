@@ -24,6 +24,7 @@ LOCKS = (
     ("tests/interop/boto3-last-with-service.txt", ["tests/interop/boto3-last-with-service.in"]),
     ("tests/interop/awscli.txt", ["tests/interop/awscli.in"]),
     ("tests/interop/node.txt", ["tests/interop/node.in"]),
+    ("tests/interop/kms.txt", ["tests/interop/kms.in"]),
 )
 OPTIONS = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header", "--quiet"]
 

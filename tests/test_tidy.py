@@ -10,7 +10,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 SOURCES = sorted((TOP / "src" / "holdfast").rglob("*.py"))
-PROGRAMS = [*SOURCES, *sorted((TOP / "scripts").rglob("*.py")), *sorted((TOP / "bench").rglob("*.py"))]
+PROGRAMS = [*SOURCES, *(path for folder in ("scripts", "bench", "torture") for path in sorted((TOP / folder).rglob("*.py")))]
 TESTS = sorted((TOP / "tests").rglob("*.py"))
 
 LINES_MAX = 300

@@ -1,5 +1,6 @@
 """The file of the root access key."""
 
+import errno
 import os
 import re
 import stat
@@ -10,7 +11,7 @@ import botocore.session
 import pytest
 
 from holdfast.access import credentials_file
-from holdfast.model.errors import InvalidInput
+from holdfast.model.errors import InvalidInput, Unavailable
 
 
 def test_a_new_key_has_the_documented_form_and_no_two_are_alike() -> None:
@@ -77,3 +78,17 @@ def test_a_file_without_a_key_is_refused_and_left_alone(tmp_path: Path, text: st
 def test_a_secret_does_not_show_in_a_trace() -> None:
     key = credentials_file.generate()
     assert key.secret not in repr(key)
+
+
+def test_a_disk_that_takes_no_key_is_unavailable_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        with pytest.raises(Unavailable, match=r"credentials: the disk is full"):
+            credentials_file.ensure(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    credentials_file.ensure(tmp_path)

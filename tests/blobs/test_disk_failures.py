@@ -1,6 +1,7 @@
 """The disk fails, falls short or is full at each verb: nothing is acknowledged that is not there."""
 
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,3 +158,70 @@ def test_a_disk_that_is_really_full_refuses_and_recovers_when_space_is_made(smal
     blobs.delete("packs/first")
     blobs.put("name", b"y" * 100_000)
     assert blobs.get("name") == b"y" * 100_000
+
+
+@pytest.mark.parametrize("verb", ["create", "write", "sync", "replace"])
+def test_a_replacement_that_fails_leaves_the_old_bytes_and_nothing_else(
+    tmp_path: Path, disk: FaultyDisk, blobs: LocalBlobs, verb: str
+) -> None:
+    blobs.replace("name", b"old")
+    disk.fail(verb, errno.EIO)
+    with pytest.raises(Unavailable):
+        blobs.replace("name", b"new")
+    assert blobs.get("name") == b"old"
+    assert list((tmp_path / "store/.tmp").iterdir()) == []
+
+
+def test_a_blob_that_is_durable_is_acknowledged_even_if_its_temporary_name_stays(
+    tmp_path: Path, disk: FaultyDisk, blobs: LocalBlobs
+) -> None:
+    disk.fail("remove", errno.EIO)
+    blobs.put("name", b"data")
+    assert blobs.get("name") == b"data"
+    assert len(list((tmp_path / "store/.tmp").iterdir())) == 1
+    blobs.clear_unfinished()
+    assert list((tmp_path / "store/.tmp").iterdir()) == []
+    assert blobs.get("name") == b"data"
+
+
+def test_a_blob_that_somebody_removed_who_was_killed_is_gone_for_good_when_it_is_deleted_again(
+    tmp_path: Path, disk: FaultyDisk, blobs: LocalBlobs
+) -> None:
+    blobs.put("packs/p", b"data")
+    (tmp_path / "store/packs/p").unlink()
+    disk.calls.clear()
+    blobs.delete("packs/p")
+    assert ("sync_directory", tmp_path / "store/packs") in disk.calls
+
+
+def test_what_stands_there_can_be_made_durable_by_whoever_finds_it(
+    tmp_path: Path, disk: FaultyDisk, blobs: LocalBlobs
+) -> None:
+    blobs.put("keys/k", b"data")
+    disk.calls.clear()
+    blobs.settle("keys/k")
+    assert disk.calls == [("sync_directory", tmp_path / "store/keys")]
+    blobs.settle("nowhere/k")
+    disk.fail("sync_directory", errno.EIO)
+    with pytest.raises(Unavailable, match="make durable"):
+        blobs.settle("keys/k")
+
+
+def test_advice_and_closing_that_fail_do_not_take_a_read_back(
+    blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put("large", bytes(1 << 20))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "no")
+
+    monkeypatch.setattr("os.posix_fadvise", refuse)
+    assert blobs.read("large", 0, 1 << 20) == bytes(1 << 20)
+    real = os.close
+
+    def close(descriptor: int) -> None:
+        real(descriptor)
+        raise OSError(errno.EIO, "no")
+
+    monkeypatch.setattr("os.close", close)
+    blobs.close()

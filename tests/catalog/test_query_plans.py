@@ -49,6 +49,31 @@ SEEKS = [
     ("chunk_index", "find", "chunks USING INDEX chunks_by_id (vault_no=? AND chunk_id=?)"),
     ("chunk_index", "of_objects", "r USING PRIMARY KEY (object_no=?)"),
     ("chunk_index", "of_objects", f"c {BY_NUMBER}"),
+    ("vault_keys", "deleted_of_name", "vaults USING INDEX vaults_deleted (name=?)"),
+    ("vault_keys", "shredded", "vaults USING INDEX sqlite_autoindex_vaults_1 (uid=?)"),
+    ("vault_keys", "mark_old_key", "packs USING INDEX packs_by_vault (vault_no=?)"),
+    ("frames", "of_pack", "c USING INDEX chunks_by_pack (pack_no=? AND frame_offset>?)"),
+    ("frames", "of_numbers", f"c {BY_NUMBER}"),
+    ("damage", "bad_page", "chunks USING COVERING INDEX chunks_bad (bad=? AND rowid>?)"),
+    ("damage", "references", "object_chunks USING COVERING INDEX object_chunks_by_chunk (chunk_no=? AND object_no>?)"),
+    (
+        "damage",
+        "references",
+        "object_chunks USING COVERING INDEX object_chunks_by_chunk (chunk_no=? AND object_no=? AND chunk_index>?)",
+    ),
+    ("damage", "seen_by", "p USING INDEX sqlite_autoindex_recovery_points_2 (series_no=? AND seq>?)"),
+    ("damage", "manifests_of", "m USING COVERING INDEX manifests_by_chunk (chunk_no=?)"),
+    ("damage", "records_of", "r USING INDEX records_by_chunk (chunk_no=?)"),
+    ("pack_checks", "undated", "p USING INDEX packs_by_verified (verified_us=?)"),
+    ("pack_checks", "dated", "p USING INDEX packs_by_verified (verified_us>? AND verified_us<?)"),
+    ("pack_checks", "without_parity", "p USING INDEX packs_without_parity (pack_no>?)"),
+    ("scope", "objects_from", "o USING INDEX objects_by_from (series_no=? AND from_seq=? AND rowid>?)"),
+    ("scope", "chunks_of_object", "object_chunks USING PRIMARY KEY (object_no=? AND chunk_index>?)"),
+    (
+        "scope",
+        "next_from_seq",
+        "objects USING COVERING INDEX objects_by_from (series_no=? AND from_seq>? AND from_seq<?)",
+    ),
     ("sweep", "unlisted_objects", "objects USING INDEX objects_unlisted (job_no=?)"),
     ("sweep", "objects_from_seq", "objects USING COVERING INDEX objects_by_from (series_no=? AND from_seq=?)"),
     ("sweep", "reopen", "objects USING COVERING INDEX objects_by_to (series_no=? AND to_seq=?)"),
@@ -65,7 +90,7 @@ def test_a_hot_statement_seeks_by_index(ledger: Ledger, noun: str, name: str, se
     assert f"SEARCH {seek}" in plan(ledger, noun, name)
 
 
-@pytest.mark.parametrize("noun", ["objects", "sweep", "chunk_index"])
+@pytest.mark.parametrize("noun", ["objects", "sweep", "chunk_index", "frames", "damage", "scope"])
 def test_no_statement_reads_all_objects_chunks_or_references(ledger: Ledger, noun: str) -> None:
     for name in sql.load(noun):
         for line in plan(ledger, noun, name):

@@ -4,6 +4,8 @@ import struct
 import zlib
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from holdfast.chunks.frame import frame_id, seal, unseal
 from holdfast.keys.ring import KeyRing
@@ -84,6 +86,15 @@ def test_every_header_byte_is_authenticated_even_with_its_checksum_made_good(key
         )
         with pytest.raises((Damaged, UnusableKey)):
             unseal(keys, chunk_id(keys, NOISE), len(NOISE), forged)
+
+
+def test_the_tag_is_of_the_header_and_the_body_together(keys: VaultKeys) -> None:
+    whole = seal_whole(keys, NOISE)
+    header, body = whole[:FRAME_HEADER_BYTES], whole[FRAME_HEADER_BYTES:]
+    key = AESGCM(keys.frame_key(decode_frame_header(header).key_number, decode_frame_header(header).salt))
+    assert key.decrypt(bytes(12), body, header) == NOISE
+    with pytest.raises(InvalidTag):
+        key.decrypt(bytes(12), body, None)
 
 
 def test_a_frame_cut_short_or_with_bytes_added_is_damage(keys: VaultKeys) -> None:

@@ -16,12 +16,15 @@ from holdfast.catalog.transaction import Tx
 from holdfast.catalog.writer import Writer
 from holdfast.chunks.commit import GroupCommit
 from holdfast.chunks.packs import PackSet
+from holdfast.chunks.store import ChunkStore
 from holdfast.controlplane.plane import Options, Plane
 from holdfast.controlplane.service import ControlPlane
 from holdfast.keys.local import LocalKeyProvider
 from holdfast.keys.ring import KeyRing
 from holdfast.model.job import BackupJobState
 from holdfast.model.token import TokenMint
+from holdfast.records.engines import Engines
+from holdfast.records.recorder import Recorder
 from holdfast.upkeep.expiry import Expiry
 from holdfast.wire import specs
 from holdfast.wire.serialize import serialize
@@ -41,9 +44,10 @@ class Hands:
         self.packs = PackSet(self.blobs, Writer(self.catalog, self.time_us).register)
         self.writes: GroupCommit[Tx] = GroupCommit(self.packs, self.catalog)
         self.keys = KeyRing(LocalKeyProvider.open(self.blobs), self.blobs)
-        plane = Plane(
+        plane = self.plane = Plane(
             catalog=self.catalog,
             writes=self.writes,
+            records=Recorder(Engines(self.catalog, self.writes, ChunkStore(self.blobs), self.keys)),
             keys=self.keys,
             tokens=TokenMint(self.keys.token_key()),
             clock=self,

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.access.authenticate import Caller
+from holdfast.blobs.disk import RoomyDisk
 from holdfast.blobs.local import LocalBlobs
 from holdfast.catalog import backup_jobs, leases, recovery_points, restore_jobs, vaults
 from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.transaction import Tx
 from holdfast.catalog.writer import Writer
 from holdfast.chunks.commit import GroupCommit
-from holdfast.chunks.packs import PackSet
+from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT, PackSet
 from holdfast.chunks.store import ChunkStore
 from holdfast.dataplane.service import DataPlane
 from holdfast.dataplane.store import Store
@@ -42,14 +43,21 @@ class ManualClock:
 class Rig:
     """One store on disk, with jobs started and ended directly in the catalog."""
 
-    def __init__(self, folder: Path, *, on_duplicate: Callable[[int], None] = lambda raw_bytes: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_duplicate: Callable[[int], None] = lambda raw_bytes: None,
+        pack_bytes_max: int = PACK_BYTES_MAX_DEFAULT,
+        disk: RoomyDisk | None = None,
+    ) -> None:
         self.folder = folder
         self.clock = ManualClock()
-        self.blobs = LocalBlobs(folder / "blobs")
+        self.blobs = LocalBlobs(folder / "blobs", disk=disk)
         self.catalog = SqliteCatalog(folder / "catalog.sqlite")
         self.ring = KeyRing(LocalKeyProvider(b"k" * 32), self.blobs)
         self.writer = Writer(self.catalog, self.clock.now_us())
-        self.packs = PackSet(self.blobs, self.writer.register)
+        self.packs = PackSet(self.blobs, self.writer.register, pack_bytes_max=pack_bytes_max)
         self.commits: GroupCommit[Tx] = GroupCommit(self.packs, self.catalog)
         self.store = Store(
             self.catalog,

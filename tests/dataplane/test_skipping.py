@@ -61,3 +61,14 @@ def test_a_wrong_length_is_never_skipped(rig: Rig) -> None:
     rig.put_chunk(job, upload, 0, b"data")
     params = rig.chunk_params(job, upload, 1, b"data") | {"Length": 5}
     assert rig.early(**params) is None
+
+
+def test_a_chunk_whose_frame_is_bad_must_be_sent(rig: Rig) -> None:
+    job = rig.start()
+    upload = rig.open_upload(job, "x")
+    rig.put_chunk(job, upload, 0, b"data")
+    assert rig.early(**rig.chunk_params(job, upload, 1, b"data")) is not None
+    rig.commits.submit((), lambda tx, _: tx.run("UPDATE chunks SET bad = 1"))
+    assert rig.early(**rig.chunk_params(job, upload, 2, b"data")) is None
+    rig.put_chunk(job, upload, 2, b"data")
+    assert rig.early(**rig.chunk_params(job, upload, 3, b"data")) is not None

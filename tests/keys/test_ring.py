@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import hmac
 from pathlib import Path
@@ -6,8 +7,10 @@ import pytest
 
 from holdfast.blobs.local import LocalBlobs
 from holdfast.keys.local import LocalKeyProvider
+from holdfast.keys.record import RecordName, Slot
 from holdfast.keys.ring import KeyRing
-from holdfast.model.errors import AlreadyExists, Damaged, NotFound, UnusableKey
+from holdfast.model.errors import AlreadyExists, Damaged, NotFound, Unavailable, UnusableKey
+from holdfast.testing.faulty_disk import FaultyDisk
 
 VAULT = bytes(range(16))
 OTHER = bytes(range(16, 32))
@@ -16,6 +19,11 @@ DIGEST = hashlib.sha256(b"chunk").digest()
 
 def ring_over(directory: Path, root_key: bytes = b"r" * 32) -> KeyRing:
     return KeyRing(LocalKeyProvider(root_key), LocalBlobs(directory))
+
+
+def record_of(directory: Path, vault: bytes = VAULT, number: int = 1) -> Path:
+    """Where the key record lies; of the root key that `ring_over` has."""
+    return directory / RecordName(Slot(vault, number), LocalKeyProvider(b"r" * 32).root_id).text
 
 
 def test_keys_that_were_made_are_the_same_after_a_restart(tmp_path: Path) -> None:
@@ -73,7 +81,7 @@ def ring_with_known_keys(directory: Path) -> KeyRing:
 
 def test_a_key_is_durable_before_it_is_handed_out_and_wrapped_on_disk(tmp_path: Path) -> None:
     ring_with_known_keys(tmp_path).create(VAULT)
-    record = (tmp_path / "keys" / VAULT.hex() / "00000001").read_bytes()
+    record = record_of(tmp_path).read_bytes()
     for secret in (ID_KEY, SEAL_KEY, FRAME_KEY):
         assert secret not in record
 
@@ -93,20 +101,20 @@ def test_another_root_key_opens_nothing(tmp_path: Path) -> None:
 
 def test_a_record_of_another_vault_or_number_does_not_open_in_its_place(tmp_path: Path) -> None:
     ring_over(tmp_path).create(VAULT)
-    record = (tmp_path / "keys" / VAULT.hex() / "00000001").read_bytes()
-    moved = tmp_path / "keys" / OTHER.hex()
-    moved.mkdir()
-    (moved / "00000001").write_bytes(record)
+    record = record_of(tmp_path).read_bytes()
+    moved = record_of(tmp_path, OTHER)
+    moved.parent.mkdir()
+    moved.write_bytes(record)
     with pytest.raises(Damaged):
         ring_over(tmp_path).open(OTHER)
-    (moved / "00000001").write_bytes(record.replace(VAULT, OTHER))
+    moved.write_bytes(record.replace(VAULT, OTHER))
     with pytest.raises(UnusableKey):
         ring_over(tmp_path).open(OTHER)
 
 
 def test_every_flipped_byte_of_a_record_is_noticed(tmp_path: Path) -> None:
     ring_over(tmp_path).create(VAULT)
-    path = tmp_path / "keys" / VAULT.hex() / "00000001"
+    path = record_of(tmp_path)
     record = path.read_bytes()
     for position in range(len(record)):
         path.write_bytes(record[:position] + bytes([record[position] ^ 4]) + record[position + 1 :])
@@ -116,7 +124,8 @@ def test_every_flipped_byte_of_a_record_is_noticed(tmp_path: Path) -> None:
 
 def test_rotation_adds_a_frame_key_and_keeps_ids_seals_and_older_keys(tmp_path: Path) -> None:
     ring = ring_over(tmp_path)
-    before = ring.create(VAULT)
+    ring.create(VAULT)
+    before = ring_over(tmp_path).open(VAULT)
     after = ring.rotate(VAULT)
     assert (before.frame_key_number, after.frame_key_number) == (1, 2)
     assert after.frame_key(1, b"s" * 32) == before.frame_key(1, b"s" * 32) != after.frame_key(2, b"s" * 32)
@@ -147,3 +156,123 @@ def test_the_token_key_outlives_restarts_and_belongs_to_the_root_key(tmp_path: P
 def test_keys_do_not_show_themselves_in_logs(tmp_path: Path) -> None:
     keys = ring_over(tmp_path).create(VAULT)
     assert repr(keys) == f"VaultKeys({VAULT.hex()}, frame keys [1])"
+
+
+def test_an_upload_under_way_seals_with_the_new_key_from_the_rotation_on(tmp_path: Path) -> None:
+    ring = ring_over(tmp_path)
+    held = ring.create(VAULT)
+    chunk_id = held.chunk_id(DIGEST)
+    ring.rotate(VAULT)
+    assert held.frame_key_number == 2
+    assert held.frame_key(2, b"s" * 32) == ring_over(tmp_path).open(VAULT).frame_key(2, b"s" * 32)
+    assert held.chunk_id(DIGEST) == chunk_id
+
+
+def test_a_damaged_record_hides_its_own_key_and_no_other(tmp_path: Path) -> None:
+    ring = ring_over(tmp_path)
+    ring.create(VAULT)
+    keys = ring.rotate(VAULT)
+    record_of(tmp_path, number=1).write_bytes(b"rubbish")
+    left = ring_over(tmp_path).open(VAULT)
+    assert left.frame_key(2, b"s" * 32) == keys.frame_key(2, b"s" * 32)
+    assert left.chunk_id(DIGEST) == keys.chunk_id(DIGEST)
+    with pytest.raises(UnusableKey, match=r"frame key 1 .* restore it from a copy"):
+        left.frame_key(1, b"s" * 32)
+    assert ring_over(tmp_path).rotate(VAULT).frame_key_number == 3
+
+
+def test_a_disk_in_trouble_is_not_taken_for_a_damaged_record(tmp_path: Path) -> None:
+    ring = ring_over(tmp_path)
+    ring.create(VAULT)
+    ring.rotate(VAULT)
+    blobs = LocalBlobs(tmp_path)
+    records = Refusing(blobs, record_of(tmp_path, number=1).name)
+    ring = KeyRing(LocalKeyProvider(b"r" * 32), records)
+    with pytest.raises(Unavailable):
+        ring.open(VAULT)
+    records.refused = ""
+    assert ring.open(VAULT).frame_key(1, b"s" * 32)
+
+
+class Refusing(LocalBlobs):
+    """Blobs of which one cannot be read for a while."""
+
+    def __init__(self, blobs: LocalBlobs, refused: str) -> None:
+        super().__init__(blobs._root)
+        self.refused = refused
+
+    def get(self, name: str) -> bytes:
+        if self.refused and name.endswith(self.refused):
+            raise Unavailable("too many files are open")
+        return super().get(name)
+
+
+def test_a_record_that_was_found_is_made_durable_before_its_key_is_used(tmp_path: Path) -> None:
+    ring_over(tmp_path).create(VAULT)
+    disk = FaultyDisk()
+    KeyRing(LocalKeyProvider(b"r" * 32), LocalBlobs(tmp_path, disk=disk)).open(VAULT)
+    places = [record_of(tmp_path).parent, tmp_path / "keys", tmp_path]
+    assert [path for verb, path in disk.calls if verb == "sync_directory"] == places
+
+
+def test_a_key_that_could_not_be_made_durable_is_not_used(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    ring = KeyRing(LocalKeyProvider(b"r" * 32), LocalBlobs(tmp_path, disk=disk))
+    keys = ring.create(VAULT)
+    for verb in ("create", "write", "sync", "link", "sync_directory"):
+        disk.fail(verb, errno.EIO)
+        with pytest.raises(Unavailable):
+            ring.rotate(VAULT)
+        disk.faults.clear()
+        assert keys.frame_key_number == 1
+    assert ring.rotate(VAULT).frame_key_number in (2, 3)
+    reopened = ring_over(tmp_path).open(VAULT)
+    assert reopened.frame_key(keys.frame_key_number, b"s" * 32) == keys.frame_key(keys.frame_key_number, b"s" * 32)
+
+
+def test_records_of_the_first_version_still_open(tmp_path: Path) -> None:
+    provider = LocalKeyProvider(b"r" * 32)
+    name = RecordName(Slot(VAULT, 1), None)
+    assert name.text == f"keys/{VAULT.hex()}/00000001"
+    head = b"HFVKEY\r\n" + bytes([0, 1, 0, 0, 0, 1]) + VAULT
+    LocalBlobs(tmp_path).put(name.text, head + provider.wrap(ID_KEY + SEAL_KEY + FRAME_KEY, head))
+    keys = ring_over(tmp_path).open(VAULT)
+    assert keys.chunk_id(DIGEST) == hmac.digest(ID_KEY, DIGEST, "sha256")
+    assert ring_over(tmp_path).rotate(VAULT).frame_key_number == 2
+    assert ring_over(tmp_path).numbers(VAULT) == [1, 2]
+
+
+def test_the_root_key_that_is_missing_is_named(tmp_path: Path) -> None:
+    ring_over(tmp_path).create(VAULT)
+    mine, other = (LocalKeyProvider(key * 32).root_id.hex() for key in (b"r", b"R"))
+    with pytest.raises(UnusableKey, match=f"wrapped by the root key {mine}, and root.key holds {other}"):
+        ring_over(tmp_path, b"R" * 32).open(VAULT)
+
+
+def test_destroyed_keys_are_gone_for_everyone_and_stay_so(tmp_path: Path) -> None:
+    ring = ring_over(tmp_path)
+    ring.create(VAULT)
+    ring.rotate(VAULT)
+    ring.create(OTHER)
+    ring.destroy(VAULT)
+    for each in (ring, ring_over(tmp_path)):
+        with pytest.raises(NotFound):
+            each.open(VAULT)
+        assert each.open(OTHER)
+        assert each.vault_uids() == [OTHER]
+    ring.destroy(VAULT)
+
+
+@pytest.mark.parametrize("verb", ["remove", "sync_directory"])
+def test_destroying_that_the_disk_refused_can_be_done_again_and_is_durable_then(tmp_path: Path, verb: str) -> None:
+    ring_over(tmp_path).create(VAULT)
+    ring_over(tmp_path).rotate(VAULT)
+    for after in range(2):
+        disk = FaultyDisk()
+        disk.fail(verb, errno.EIO, after=after)
+        with pytest.raises(Unavailable):
+            KeyRing(LocalKeyProvider(b"r" * 32), LocalBlobs(tmp_path, disk=disk)).destroy(VAULT)
+    disk = FaultyDisk()
+    KeyRing(LocalKeyProvider(b"r" * 32), LocalBlobs(tmp_path, disk=disk)).destroy(VAULT)
+    assert ("sync_directory", record_of(tmp_path).parent) in disk.calls
+    assert not list(record_of(tmp_path).parent.iterdir())

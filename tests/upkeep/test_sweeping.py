@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -7,6 +7,7 @@ import pytest
 from holdfast.catalog import sweep
 from holdfast.catalog.sweep import Batch
 from holdfast.catalog.transaction import Tx
+from holdfast.chunks.port import Location, SealedFrame
 from holdfast.upkeep.sweeping import Sweeping
 from tests.upkeep.ledger import NOW, Ledger, view_of
 
@@ -20,7 +21,7 @@ class Counting:
         self.ledger = ledger
         self.count = 0
 
-    def submit(self, _: tuple[()], apply: Callable[[Tx, object], R]) -> R:
+    def submit(self, _: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False) -> R:
         self.count += 1
         return self.ledger.write(lambda tx: apply(tx, ()))
 

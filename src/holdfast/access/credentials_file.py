@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from holdfast.blobs.disk_errors import write_error
 from holdfast.model.errors import InvalidInput
 
 NAME = "credentials"
@@ -36,12 +37,16 @@ def generate() -> AccessKey:
 def ensure(directory: Path) -> AccessKey:
     """The access key in `directory`/credentials, made now if there is none.
 
-    Raises InvalidInput, naming file and remedy, if the file is not usable or is open to other users.
+    Raises InvalidInput, naming file and remedy, if the file is not usable or is open to other users; Unavailable if the
+    disk refuses to take it.
     """
     path = directory / NAME
-    if not path.exists():
-        with contextlib.suppress(FileExistsError):
-            _write(path, generate())
+    try:
+        if not path.exists():
+            with contextlib.suppress(FileExistsError):
+                _write(path, generate())
+    except OSError as refused:
+        raise write_error(refused, "write", path) from refused
     return read(path)
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
+from holdfast.app.unlock import KMS_CHECK_SECONDS_DEFAULT, PassphraseSource, Unlock, ask_at_terminal
+from holdfast.blobs.reserve import RESERVE_BYTES_DEFAULT
 from holdfast.model.errors import InvalidInput
 from holdfast.model.limits import (
     CHUNK_BYTES_MAX,
@@ -20,6 +22,8 @@ from holdfast.model.limits import (
     JOB_LEASE_SECONDS_DEFAULT,
     KIB,
     MIB,
+    PARITY_PERCENT_MAX,
+    SCRUB_DAYS_DEFAULT,
 )
 from holdfast.observe.log_words import LogFormat, LogLevel
 from holdfast.server.tls import Tls
@@ -44,6 +48,13 @@ class Flags:
     body_budget: str | None = None
     threads: str | None = None
     job_lease: str | None = None
+    reserve: str | None = None
+    scrub_days: str | None = None
+    parity: str | None = None
+    passphrase_file: str | None = None
+    kms_key: str | None = None
+    kms_endpoint: str | None = None
+    kms_check: str | None = None
     log_level: str | None = None
     log_format: str | None = None
 
@@ -55,6 +66,13 @@ class StoreOptions:
     directory: Path
     chunk_bytes_max: int = CHUNK_BYTES_MAX
     job_lease_seconds: int = JOB_LEASE_SECONDS_DEFAULT
+    reserve_bytes: int = RESERVE_BYTES_DEFAULT
+    """Room kept back for deleting and collecting on a full disk."""
+    scrub_days: int = SCRUB_DAYS_DEFAULT
+    """Within so many days every pack is read once."""
+    parity_percent: int = 0
+    """How much parity packs are given once they are closed; 0 for none."""
+    unlock: Unlock = field(default_factory=Unlock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +103,11 @@ def store_directory(given: str | None, environ: Mapping[str, str]) -> Path:
 def gather_store(data: str | None, environ: Mapping[str, str]) -> StoreOptions:
     """The options of a store. Raises InvalidInput naming the flag or variable that cannot be used."""
     return _store(_Source(Flags(data=data), environ))
+
+
+def gather_unlock(flags: Flags, environ: Mapping[str, str]) -> Unlock:
+    """How a store's root key is opened. Raises InvalidInput naming the flag or variable that cannot be used."""
+    return _unlock(_Source(flags, environ))
 
 
 def gather(flags: Flags, environ: Mapping[str, str]) -> ServeOptions:
@@ -121,6 +144,10 @@ class _Source:
     def text(self, name: str) -> str | None:
         flag: object = getattr(self._flags, name)
         return str(flag) if flag is not None else self._environ.get(_variable(name)) or None
+
+    def secret(self, name: str) -> str | None:
+        """From the environment only: what is typed on a command line is shown to everybody on the machine."""
+        return self._environ.get(_variable(name)) or None
 
     def directory(self) -> Path:
         return store_directory(self._flags.data, self._environ)
@@ -170,6 +197,25 @@ def _store(source: _Source) -> StoreOptions:
         directory=source.directory(),
         chunk_bytes_max=source.size("chunk_max", CHUNK_BYTES_MAX, 64 * KIB, CHUNK_BYTES_MAX_CEILING),
         job_lease_seconds=source.number("job_lease", JOB_LEASE_SECONDS_DEFAULT, 1, 366 * 24 * 3600),
+        reserve_bytes=source.size("reserve", RESERVE_BYTES_DEFAULT, 0, 1024 * 1024 * MIB),
+        scrub_days=source.number("scrub_days", SCRUB_DAYS_DEFAULT, 1, 3650),
+        parity_percent=source.number("parity", 0, 0, PARITY_PERCENT_MAX),
+        unlock=_unlock(source),
+    )
+
+
+def _unlock(source: _Source) -> Unlock:
+    file = source.text("passphrase_file")
+    passphrase = PassphraseSource(
+        file=None if file is None else Path(file),
+        text=source.secret("passphrase"),
+        ask=ask_at_terminal("Pass phrase of the store"),
+    )
+    return Unlock(
+        passphrase=passphrase,
+        kms_key=source.text("kms_key"),
+        kms_endpoint=source.text("kms_endpoint"),
+        kms_check_seconds=source.number("kms_check", KMS_CHECK_SECONDS_DEFAULT, 1, 24 * 3600),
     )
 
 

@@ -5,29 +5,34 @@ DIR/credentials   the root access key
 DIR/root.key      the key that wraps the vaults' keys; without it nothing can be read
 DIR/catalog       the SQL database
 DIR/blobs/        packs and wrapped keys
+DIR/reserve       room for deleting and collecting on a full disk
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from holdfast.blobs.disk import Disk, SystemDisk
 from holdfast.blobs.local import LocalBlobs
+from holdfast.blobs.reserve import RESERVE_NAME
 from holdfast.keys.local import ROOT_KEY_NAME
 from holdfast.model.errors import InvalidInput, Unavailable
 
 CATALOG_NAME = "catalog"
 BLOBS_NAME = "blobs"
-_OURS = frozenset({"lock", "credentials", ROOT_KEY_NAME, CATALOG_NAME, BLOBS_NAME})
+TEMPORARY_NAME = ".tmp"
+_OURS = frozenset({"lock", "credentials", ROOT_KEY_NAME, CATALOG_NAME, BLOBS_NAME, RESERVE_NAME})
 
 
-def prepare(directory: Path) -> None:
+def prepare(directory: Path, disk: Disk | None = None) -> None:
     """Make `directory` (mode 0700) if it is missing or empty.
 
     Raises InvalidInput for one that holds other things than a store, or that is open to other users; Unavailable where
     the disk refuses.
     """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(directory, disk or SystemDisk())
         names = {name for name in os.listdir(directory) if not name.startswith(".")}
         if not names:
             directory.chmod(0o700)
@@ -42,14 +47,32 @@ def prepare(directory: Path) -> None:
         )
 
 
-class RootKeyPlace:
-    """Where the local key provider keeps `root.key`: in the directory itself, away from the keys that it wraps.
+def _make(directory: Path, disk: Disk) -> None:
+    """Make the directory and those above it that are missing, each durable in the one that holds it."""
+    missing: list[Path] = []
+    place = directory
+    while not place.is_dir() and place != place.parent:
+        missing.append(place)
+        place = place.parent
+    for each in reversed(missing):
+        each.mkdir(mode=0o700 if each == directory else 0o777, exist_ok=True)
+        disk.sync_directory(each.parent)
+    if not missing and not os.listdir(directory):
+        # Whoever made it may have been killed before its name was durable. One that we may enter and not read is above
+        # it only where somebody else made it.
+        with contextlib.suppress(PermissionError):
+            disk.sync_directory(directory.parent)
 
-    `list` shows the wrapped keys, so that the provider sees when they are there and the root key is not.
+
+class RootKeyPlace:
+    """Where `root.key` lies: in the directory itself, away from the keys that it wraps.
+
+    `list` shows the wrapped keys, so that one sees when they are there and the root key is not.
     """
 
-    def __init__(self, directory: Path, wrapped: LocalBlobs) -> None:
-        self._own = LocalBlobs(directory)
+    def __init__(self, directory: Path, wrapped: LocalBlobs, disk: Disk | None = None) -> None:
+        self._directory = directory
+        self._own = LocalBlobs(directory, disk=disk)
         self._wrapped = wrapped
 
     def put(self, name: str, data: bytes) -> None:
@@ -58,5 +81,20 @@ class RootKeyPlace:
     def get(self, name: str) -> bytes:
         return self._own.get(name)
 
+    def replace(self, name: str, data: bytes) -> None:
+        self._own.replace(name, data)
+
+    def settle(self, name: str) -> None:
+        self._own.settle(name)
+
     def list(self, prefix: str) -> Iterator[str]:
         return self._wrapped.list(prefix or "keys/")
+
+    def clear_unfinished(self) -> None:
+        """Remove what a crash in the middle of `put` or `replace` left: it may hold a root key that is not protected.
+
+        For the holder of the store's lock.
+        """
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(self._directory / TEMPORARY_NAME):
+                os.unlink(entry.path)

@@ -1,6 +1,6 @@
 """The one door to everything that changes a disk.
 
-The local store reaches the disk through these eight verbs only, each one system call that can fail, fall short or be
+The local store reaches the disk through these verbs only, each one system call that can fail, fall short or be
 lost in a power cut. Tests hand in a disk that does so on command. Verbs raise OSError as the system does; they decide
 nothing.
 """
@@ -41,6 +41,16 @@ class Disk(Protocol):
         """Remove a file's name. FileNotFoundError."""
 
 
+class RoomyDisk(Disk, Protocol):
+    """A disk that can say what room it has, and keep some of it for later."""
+
+    def allocate(self, descriptor: int, length: int) -> None:
+        """Give a file its first `length` bytes of room. After a failure it has some of them."""
+
+    def free_bytes(self, path: Path) -> int:
+        """The room left for this user on the file system of `path`, as far as it tells (quotas are not counted)."""
+
+
 class SystemDisk:
     """The file system of this machine."""
 
@@ -71,3 +81,10 @@ class SystemDisk:
 
     def remove(self, path: Path) -> None:
         os.unlink(path)
+
+    def allocate(self, descriptor: int, length: int) -> None:
+        os.posix_fallocate(descriptor, 0, length)
+
+    def free_bytes(self, path: Path) -> int:
+        told = os.statvfs(path)
+        return told.f_bavail * told.f_frsize

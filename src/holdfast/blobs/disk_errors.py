@@ -3,14 +3,14 @@
 import errno
 from pathlib import Path
 
-from holdfast.model.errors import Damaged, HoldfastError, NotFound, Unavailable
+from holdfast.model.errors import Damaged, DiskFull, HoldfastError, NotFound, Unavailable
 
 _FULL = {
-    errno.ENOSPC: "the disk is full: free space on that file system, or move the store to a larger one",
+    errno.ENOSPC: "the disk is full: free space on that file system, or delete recovery points and run `holdfast gc`",
     errno.EDQUOT: "the disk quota is used up: raise the quota of the service's user, or free space",
-    errno.EFBIG: "the file would pass the largest size allowed: raise the limit (ulimit -f) or choose smaller packs",
 }
 _REFUSED = {
+    errno.EFBIG: "the file would pass the largest size allowed: raise the limit (ulimit -f) or choose smaller packs",
     errno.EROFS: "the file system is read-only: it may have been remounted after a disk error, see the kernel's log",
     errno.EACCES: "permission is denied: the store's directory must belong to the user of the service",
     errno.EPERM: "the file system does not permit it: the store needs one with hard links, owned by the service's user",
@@ -20,8 +20,10 @@ _REFUSED = {
 
 
 def write_error(error: OSError, doing: str, path: Path) -> HoldfastError:
-    """Why `doing` (a verb phrase) at `path` failed: Unavailable, with the remedy where one is known."""
-    reason = _FULL.get(error.errno or 0) or _REFUSED.get(error.errno or 0) or _plain(error)
+    """Why `doing` (a verb phrase) at `path` failed: DiskFull or Unavailable, with the remedy where one is known."""
+    if error.errno in _FULL:
+        return DiskFull(f"cannot {doing} {path}: {_FULL[error.errno]}")
+    reason = _REFUSED.get(error.errno or 0) or _plain(error)
     return Unavailable(f"cannot {doing} {path}: {reason}")
 
 

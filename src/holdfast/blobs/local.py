@@ -55,7 +55,7 @@ class LocalBlobs:
                 self._disk.link(temporary, target)
                 self._disk.sync_directory(target.parent)
             finally:
-                self._disk.remove(temporary)
+                self._forget(temporary)
         except FileExistsError as taken:
             raise AlreadyExists(f"the blob {name} exists already, and blobs never change") from taken
         except OSError as failed:
@@ -72,10 +72,27 @@ class LocalBlobs:
             self._make_directories(temporary.parent)
             self._make_directories(target.parent)
             self._write_durably(temporary, data)
-            self._disk.replace(temporary, target)
+            try:
+                self._disk.replace(temporary, target)
+            except BaseException:
+                self._forget(temporary)
+                raise
             self._disk.sync_directory(target.parent)
         except OSError as failed:
             raise write_error(failed, "replace", target) from failed
+
+    def settle(self, name: str) -> None:
+        """After it returns, what stands under `name` and beside it, or no longer does, survives a power cut as it is.
+
+        For what was found and not written here: who wrote or deleted it may have been killed before it was durable.
+        """
+        directory = self._path(name).parent
+        try:
+            self._disk.sync_directory(directory)
+        except FileNotFoundError:
+            return
+        except OSError as failed:
+            raise write_error(failed, "make durable", directory) from failed
 
     def get(self, name: str) -> bytes:
         path = self._path(name)
@@ -102,10 +119,11 @@ class LocalBlobs:
         path = self._path(name)
         self._open_files.forget(path)
         try:
-            self._disk.remove(path)
-            self._disk.sync_directory(path.parent)
-        except FileNotFoundError:
-            return
+            # Also where it is gone already: who removed it may have been killed before that was durable.
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.remove(path)
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.sync_directory(path.parent)
         except OSError as failed:
             raise write_error(failed, "delete", path) from failed
 
@@ -137,6 +155,12 @@ class LocalBlobs:
             raise write_error(failed, "create", path) from failed
         return file
 
+    def clear_unfinished(self) -> None:
+        """Remove what crashes in the middle of `put` or `replace` left. For whoever is alone with the store."""
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(self._root / _TEMPORARY):
+                self._forget(Path(entry.path))
+
     def close(self) -> None:
         """Let go of the files that are kept open for reading. The store may be used again."""
         self._open_files.close()
@@ -150,11 +174,15 @@ class LocalBlobs:
             write_all(self._disk, descriptor, [data])
             self._disk.sync(descriptor)
         except BaseException:
-            with contextlib.suppress(OSError):
-                self._disk.remove(path)
+            self._forget(path)
             raise
         finally:
             os.close(descriptor)
+
+    def _forget(self, temporary: Path) -> None:
+        # What cannot be removed is rubbish; whether the blob is there is another matter.
+        with contextlib.suppress(OSError):
+            self._disk.remove(temporary)
 
     def _make_directories(self, path: Path) -> None:
         """Make `path` and its parents; each is durable in its parent before anything is put into it."""

@@ -31,7 +31,7 @@ class StoreLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
-            message = _refusal(directory, os.pread(self._descriptor, _NOTE_BYTES_MAX, 0))
+            message = _refusal(directory, self._read_note())
             os.close(self._descriptor)
             raise Unavailable(message) from held
         except OSError as failed:
@@ -56,6 +56,11 @@ class StoreLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _read_note(self) -> bytes:
+        with contextlib.suppress(OSError):
+            return os.pread(self._descriptor, _NOTE_BYTES_MAX, 0)
+        return b""
 
     def _note(self, endpoint: str) -> None:
         # A full disk must not keep a store from being opened: the note is a courtesy, the lock is held without it.

@@ -4,6 +4,7 @@ What is always true here: a descriptor is closed only when no reader is inside i
 be given to another file, and the reader would return that file's bytes.)
 """
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -39,8 +40,9 @@ class OpenFiles:
             if data and len(data) < length:
                 data = _read_on(file.descriptor, offset, length, data)
             if length >= _LARGE_READ_BYTES:
-                # Large ranges are read once, by a restore; see docs/adr/0013.
-                os.posix_fadvise(file.descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+                # Large ranges are read once, by a restore; see docs/adr/0013. Only advice: the bytes are there.
+                with contextlib.suppress(OSError):
+                    os.posix_fadvise(file.descriptor, offset, length, os.POSIX_FADV_DONTNEED)
             return data
         finally:
             self._give_back(file)
@@ -82,12 +84,18 @@ class OpenFiles:
             file.readers -= 1
             last = file.retired and file.readers == 0
         if last:
-            os.close(file.descriptor)
+            _close(file.descriptor)
 
     def _retire(self, file: _Open) -> None:
         file.retired = True
         if file.readers == 0:
-            os.close(file.descriptor)
+            _close(file.descriptor)
+
+
+def _close(descriptor: int) -> None:
+    # Nothing was written through it, and Linux frees the descriptor even when close fails.
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def _read_on(descriptor: int, offset: int, length: int, first: bytes) -> bytes:

@@ -34,6 +34,8 @@ class BackupJobRow:
     vault_name: str
     total_bytes: int | None
     object_count: int | None
+    edition: int = 0
+    """How many commits of the job were begun."""
 
     @property
     def expires_us(self) -> int:

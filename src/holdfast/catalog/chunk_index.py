@@ -95,6 +95,7 @@ def record(tx: Tx, vault_no: int, chunks: Sequence[NewChunk]) -> list[int]:
             continue
         numbers.append(held.chunk_no)
         if held.bad:
+            tx.run(_SQL["bury_frame"], {"chunk_no": held.chunk_no})
             tx.run(
                 _SQL["heal"],
                 {
@@ -113,6 +114,17 @@ def mark_bad(tx: Tx, chunk: ChunkRow) -> None:
     tx.run(
         _SQL["mark_bad"],
         {"chunk_no": chunk.chunk_no, "pack_no": chunk.pack_no, "frame_offset": chunk.frame_offset},
+    )
+
+
+def find_again(tx: Tx, chunk: ChunkRow) -> ChunkRow | None:
+    """The chunk where it stands now, which may be elsewhere than it stood; None if it is gone."""
+    row = tx.one(_SQL["find_place"], {"chunk_no": chunk.chunk_no})
+    if row is None:
+        return None
+    pack, pack_no, frame_offset, frame_bytes = row
+    return msgspec.structs.replace(
+        chunk, pack=pack, pack_no=pack_no, frame_offset=frame_offset, frame_bytes=frame_bytes
     )
 
 

@@ -7,7 +7,7 @@ snapshot, so it is told when a touch is due and sends `renew` as a small write o
 
 from dataclasses import dataclass
 
-from holdfast.catalog import backup_jobs, recovery_points, restore_jobs
+from holdfast.catalog import backup_jobs, records, recovery_points, restore_jobs
 from holdfast.catalog.backup_jobs import BackupJobRow
 from holdfast.catalog.objects import View
 from holdfast.catalog.restore_jobs import RestoreJobRow
@@ -106,6 +106,9 @@ def abandon(tx: Tx, job: BackupJobRow, state: BackupJobState, message: str, now_
     if not backup_jobs.move(tx, job.job_no, state, message, now_us):
         return False
     recovery_points.bury(tx, job.series_no, job.seq)
+    if job.edition:
+        # A commit was begun: its whole manifest may lie in a pack, and must not be taken for a recovery point.
+        records.owe_deletion(tx, job.vault_no, job.point_uid, job.resource_arn, job.seq, now_us)
     return True
 
 

@@ -83,6 +83,12 @@ def find(tx: Tx, uid: str) -> RecoveryPointRow | None:
     return RecoveryPointRow(*row) if row else None
 
 
+def find_any(tx: Tx, uid: str) -> RecoveryPointRow | None:
+    """The recovery point of that UUID in whatever state, or None."""
+    row = tx.one(f"{_SQL['select']} WHERE p.uid = :uid", {"uid": uid})
+    return RecoveryPointRow(*row) if row else None
+
+
 def find_uid(tx: Tx, series_no: int, seq: int) -> str | None:
     """The UUID of the recovery point at `seq`, kept or not, or None."""
     row = tx.one(_SQL["find_by_seq"], {"series_no": series_no, "seq": seq})

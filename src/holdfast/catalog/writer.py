@@ -15,13 +15,16 @@ class Transactions(Protocol):
 
     def run(self, steps: Sequence[Callable[[Tx], object]]) -> list[Outcome]: ...
 
+    def fence(self, writer_no: int) -> None: ...
+
 
 class Writer:
-    """Ends every earlier writer of the catalog when it is made."""
+    """Ends every earlier writer of the catalog when it is made; from then on each transaction bears its number."""
 
     def __init__(self, catalog: Transactions, now_us: int) -> None:
         self._catalog = catalog
         self.number: int = _done(catalog, lambda tx: writers.begin(tx, now_us))
+        catalog.fence(self.number)
 
     def register(self, vault_uid: bytes, pack_uid: bytes) -> None:
         """A pack that is about to be begun; durable on return. For the thread that commits (chunks.packs.PackSet)."""

@@ -7,7 +7,9 @@ own.
 
 What is always true here: a step runs only after its frames are durable; a caller is answered only after the
 transaction that holds its step is. A failed group leaves frames that no transaction mentions, which is harmless, and
-never the reverse.
+never the reverse. On a full disk only urgent work is done, that which frees room or only looks: it may use the reserve,
+and nothing else is taken until the reserve is whole again. So deletions and collection find room, however hard others
+write.
 """
 
 import contextlib
@@ -16,10 +18,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from holdfast.chunks.port import Location, SealedFrame, Transactions
-from holdfast.model.errors import Internal, ServiceError, Unavailable
+from holdfast.model.errors import DiskFull, Internal, ServiceError, Unavailable
 from holdfast.model.limits import MIB
 from holdfast.model.outcome import Outcome
 
@@ -34,6 +36,24 @@ class FrameWriter(Protocol):
     """Writes frames so that they survive a power cut when it returns (chunks.packs.PackSet)."""
 
     def write_group(self, frames: Sequence[SealedFrame]) -> list[Location]: ...
+
+
+class Room(Protocol):
+    """Room on the disk that is kept back for urgent work (blobs.reserve.Reserve)."""
+
+    def ensure(self) -> bool:
+        """Whether all of it is kept, after an attempt to make it so; ordinary work is refused while it is not."""
+
+    def release(self) -> bool:
+        """Give it to those who write; False if there was none to give."""
+
+
+class _NoRoomKept:
+    def ensure(self) -> bool:
+        return True
+
+    def release(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +72,12 @@ class GroupReport:
 class _Ticket:
     """One caller's place in a group. `done` is a lock held until the answer is there: the cheapest way to wait."""
 
-    __slots__ = ("apply", "done", "error", "frame_bytes", "frames", "locations", "value")
+    __slots__ = ("apply", "done", "error", "frame_bytes", "frames", "locations", "urgent", "value")
 
-    def __init__(self, frames: Sequence[SealedFrame], apply: Callable[[Any, Sequence[Location]], object]) -> None:
+    def __init__(
+        self, frames: Sequence[SealedFrame], apply: Callable[[Any, Sequence[Location]], object], urgent: bool
+    ) -> None:
+        self.urgent = urgent
         self.frames = frames
         self.frame_bytes = sum([frame.frame_bytes for frame in frames])
         self.apply = apply
@@ -68,6 +91,13 @@ class _Ticket:
         return self.apply(tx, self.locations)
 
 
+class _Attempt(NamedTuple):
+    answers: list[tuple[_Ticket, Outcome]]
+    frames: Sequence[SealedFrame]
+    error: BaseException | None
+    """What failed the whole group."""
+
+
 class GroupCommit(Generic[Tx]):
     """Starts its thread when made; `close` ends it. Safe for any number of callers."""
 
@@ -78,6 +108,7 @@ class GroupCommit(Generic[Tx]):
         *,
         group_bytes_max: int = GROUP_BYTES_MAX_DEFAULT,
         group_callers_max: int = GROUP_CALLERS_MAX_DEFAULT,
+        room: Room | None = None,
         observe: Callable[[GroupReport], None] | None = None,
     ) -> None:
         """A group ends when nobody else is waiting, or with the frame or caller that reaches a maximum."""
@@ -85,6 +116,7 @@ class GroupCommit(Generic[Tx]):
         self._transactions = transactions
         self._group_bytes_max = group_bytes_max
         self._group_callers_max = group_callers_max
+        self._room: Room = _NoRoomKept() if room is None else room
         self._observe = observe
         self._closed = False
         self._closing = threading.Lock()
@@ -92,14 +124,17 @@ class GroupCommit(Generic[Tx]):
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    def submit(self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R]) -> R:
+    def submit(
+        self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False
+    ) -> R:
         """What `apply` returned, once `frames` and everything that `apply` did in its transaction survive a power cut.
 
         `apply` runs on the committing thread and gets the locations of `frames` in order. An exception of its own
         undoes its step alone and is raised here. Unavailable if the disk or the database refuse, or after `close`:
-        then nothing of this call has happened, and it may be made again.
+        then nothing of this call has happened, and it may be made again. `urgent` is for what must go on when the disk
+        is full (deleting, collecting, what a reader needs); anything else is then refused with DiskFull.
         """
-        ticket = _Ticket(frames, apply)
+        ticket = _Ticket(frames, apply, urgent)
         with self._closing:
             if self._closed:
                 raise Unavailable("the store is stopping: try again when it is back")
@@ -142,24 +177,22 @@ class GroupCommit(Generic[Tx]):
 
     def _commit(self, group: list[_Ticket]) -> None:
         began = time.perf_counter()
-        frames: dict[tuple[bytes, bytes], SealedFrame] = {}
-        try:
-            frames = _distinct(group)
-            places = self._write(list(frames.values()))
-            for ticket in group:
-                ticket.locations = [places[_key(frame)] for frame in ticket.frames]
-            outcomes = self._transactions.run([ticket.step for ticket in group])
-            answers = list(zip(group, outcomes, strict=True))
-            failed = False
-        except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
-            answers = [(ticket, Outcome(error=_fresh(error))) for ticket in group]
-            failed = True
+        attempt = self._attempt(group if self._room.ensure() else [ticket for ticket in group if ticket.urgent])
+        answers = attempt.answers
+        if isinstance(attempt.error, DiskFull):
+            urgent = [ticket for ticket, _ in answers if ticket.urgent]
+            if urgent and self._room.release():
+                answers = [(ticket, outcome) for ticket, outcome in answers if not ticket.urgent]
+                attempt = self._attempt(urgent)
+                answers += attempt.answers
+        if len(answers) < len(group):
+            answers += [(ticket, Outcome(error=_refusal())) for ticket in group if not ticket.urgent]
         report = GroupReport(
             len(group),
-            len(frames),
-            sum(frame.frame_bytes for frame in frames.values()),
+            len(attempt.frames),
+            sum(frame.frame_bytes for frame in attempt.frames),
             time.perf_counter() - began,
-            failed,
+            attempt.error is not None,
         )
         for ticket, outcome in answers:
             ticket.value, ticket.error = outcome.value, outcome.error
@@ -168,6 +201,20 @@ class GroupCommit(Generic[Tx]):
             # Nobody may be left waiting because the one who watches fell over.
             with contextlib.suppress(Exception):
                 self._observe(report)
+
+    def _attempt(self, group: list[_Ticket]) -> _Attempt:
+        """Packs and transaction for all of `group`, and everybody's answer."""
+        frames: dict[tuple[bytes, bytes], SealedFrame] = {}
+        try:
+            frames = _distinct(group)
+            places = self._write(list(frames.values()))
+            for ticket in group:
+                ticket.locations = [places[_key(frame)] for frame in ticket.frames]
+            outcomes = self._transactions.run([ticket.step for ticket in group]) if group else []
+            return _Attempt(list(zip(group, outcomes, strict=True)), list(frames.values()), None)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
+            answers = [(ticket, Outcome(error=_fresh(error))) for ticket in group]
+            return _Attempt(answers, list(frames.values()), error)
 
     def _write(self, frames: list[SealedFrame]) -> dict[tuple[bytes, bytes], Location]:
         if not frames:
@@ -192,6 +239,13 @@ def _distinct(group: list[_Ticket]) -> dict[tuple[bytes, bytes], SealedFrame]:
         for frame in ticket.frames:
             frames.setdefault(_key(frame), frame)
     return frames
+
+
+def _refusal() -> DiskFull:
+    return DiskFull(
+        "the disk of the store has been full and has no room for the reserve yet: free space, or delete recovery points"
+        " and run `holdfast gc`; until then nothing new is taken, and nothing acknowledged is lost"
+    )
 
 
 def _fresh(error: BaseException) -> BaseException:

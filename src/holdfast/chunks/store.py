@@ -3,8 +3,10 @@
 Writing happens elsewhere (`chunks.commit`), because many chunks share one sync and one transaction.
 """
 
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from holdfast.blobs.port import BlobStore
 from holdfast.chunks.frame import seal, unseal
@@ -13,7 +15,7 @@ from holdfast.chunks.port import Location, SealedFrame
 from holdfast.chunks.salts import Salts
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, NotFound
-from holdfast.packfile.layout import Kind
+from holdfast.packfile.layout import Kind, decode_frame_header
 
 Buffer = bytes | bytearray | memoryview
 
@@ -33,14 +35,40 @@ class ChunkStore:
         self, keys: VaultKeys, chunk_id: bytes, location: Location, raw_bytes: int, *, kind: Kind = Kind.CHUNK
     ) -> bytes:
         """The chunk's bytes: exactly those that were sealed, or Damaged (the pack is gone, short, flipped, another)."""
+        with _told_of(keys, location):
+            return unseal(keys, chunk_id, raw_bytes, self._frame(keys, location), kind=kind)
+
+    def copy(self, keys: VaultKeys, chunk_id: bytes, location: Location, raw_bytes: int) -> SealedFrame:
+        """The frame there, of whatever kind, to be written once more elsewhere; it was unsealed to see that it is sound.
+
+        The same bytes again, which repeats a message under its own key and tells nobody anything; or, where the vault
+        has a newer frame key, the content sealed anew under that. Raises Damaged.
+        """
+        with _told_of(keys, location):
+            frame = self._frame(keys, location)
+            header = decode_frame_header(frame)
+            kind = Kind(header.kind)
+            data = unseal(keys, chunk_id, raw_bytes, frame, kind=kind)
+        if header.key_number == keys.frame_key_number:
+            return SealedFrame(keys.vault_uid, chunk_id, raw_bytes, (frame,))
+        return seal(keys, hashlib.sha256(data).digest(), data, kind=kind, new_salt=self._salts.next)
+
+    def _frame(self, keys: VaultKeys, location: Location) -> bytes:
         name = pack_name(keys.vault_uid, location.pack)
         try:
             frame = self._blobs.read(name, location.offset, location.frame_bytes)
         except NotFound as lost:
-            raise Damaged(f"the pack {name} is missing") from lost
-        try:
-            if len(frame) != location.frame_bytes:
-                raise Damaged(f"{len(frame)} of {location.frame_bytes} bytes are there")
-            return unseal(keys, chunk_id, raw_bytes, frame, kind=kind)
-        except Damaged as damage:
-            raise Damaged(f"chunk at offset {location.offset} of {name}: {damage.message}") from damage
+            raise Damaged("the pack is missing") from lost
+        if len(frame) != location.frame_bytes:
+            raise Damaged(f"{len(frame)} of {location.frame_bytes} bytes are there")
+        return frame
+
+
+@contextmanager
+def _told_of(keys: VaultKeys, location: Location) -> Iterator[None]:
+    """Damage found here is told with its place."""
+    try:
+        yield
+    except Damaged as damage:
+        name = pack_name(keys.vault_uid, location.pack)
+        raise Damaged(f"chunk at offset {location.offset} of {name}: {damage.message}") from damage

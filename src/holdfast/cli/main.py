@@ -44,9 +44,13 @@ COMMANDS = (
     ("points", "holdfast.cli.points:points", "List recovery points."),
     ("delete", "holdfast.cli.delete:delete", "Delete recovery points."),
     ("ls", "holdfast.cli.ls:ls", "List the files in a recovery point."),
+    ("verify", "holdfast.cli.verify:verify", "Check that everything stored can be read back."),
     ("serve", "holdfast.cli.serve:serve", "Run the service."),
     ("env", "holdfast.cli.env:env", "Print the exports that make boto3 and the AWS CLI use the service."),
     ("vault", "holdfast.cli.vault:app", "Create, list, show and delete vaults."),
+    ("rebuild", "holdfast.cli.rebuild:rebuild", "Make a lost catalog anew from packs and keys."),
+    ("gc", "holdfast.cli.gc:gc", "Give back the space that nothing refers to any more."),
+    ("key", "holdfast.cli.key:app", "Change, protect, export and destroy the keys of a store."),
     ("job", "holdfast.cli.job:app", "List, show and stop backup jobs."),
 )
 

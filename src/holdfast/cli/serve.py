@@ -20,6 +20,13 @@ def serve(
     body_budget: Annotated[str | None, Parameter(metavar="SIZE")] = None,
     threads: Annotated[str | None, Parameter(metavar="N")] = None,
     job_lease: Annotated[str | None, Parameter(metavar="SECONDS")] = None,
+    reserve: Annotated[str | None, Parameter(metavar="SIZE")] = None,
+    scrub_days: Annotated[str | None, Parameter(metavar="DAYS")] = None,
+    parity: Annotated[str | None, Parameter(metavar="PERCENT")] = None,
+    passphrase_file: Annotated[str | None, Parameter(metavar="FILE")] = None,
+    kms_key: Annotated[str | None, Parameter(metavar="ARN")] = None,
+    kms_endpoint: Annotated[str | None, Parameter(metavar="URL")] = None,
+    kms_check: Annotated[str | None, Parameter(metavar="SECONDS")] = None,
     log_level: Annotated[str | None, Parameter(metavar="LEVEL")] = None,
     log_format: Annotated[str | None, Parameter(metavar="FORMAT")] = None,
 ) -> None:
@@ -56,6 +63,21 @@ def serve(
         Requests handled at the same time; by default 32.
     job_lease
         Seconds after which a job that nobody touches has expired; by default 86400.
+    reserve
+        Room kept back so that on a full disk one can still delete and collect; by default 80MiB, 0 for none.
+    scrub_days
+        Every pack is read and checked once within so many days; by default 30.
+    parity
+        Keep so much parity beside each pack, 1 to 50 percent, to repair damage with; by default 0, none.
+    passphrase_file
+        File with the pass phrase that protects the root key, else HOLDFAST_PASSPHRASE, else asked for on a terminal.
+        A new store is protected by it from the start.
+    kms_key
+        ARN, id or alias of the KMS key that is to protect the root key of a new store.
+    kms_endpoint
+        URL of the KMS; by default AWS_ENDPOINT_URL_KMS or AWS itself.
+    kms_check
+        Seconds after which the KMS is asked again whether its key may be used; by default 300.
     log_level
         debug, info, warning or error; by default info.
     log_format
@@ -74,6 +96,13 @@ def serve(
         body_budget=body_budget,
         threads=threads,
         job_lease=job_lease,
+        reserve=reserve,
+        scrub_days=scrub_days,
+        parity=parity,
+        passphrase_file=passphrase_file,
+        kms_key=kms_key,
+        kms_endpoint=kms_endpoint,
+        kms_check=kms_check,
         log_level=log_level,
         log_format=log_format,
     )

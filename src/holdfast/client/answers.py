@@ -101,6 +101,91 @@ class IncrementalBase(Answer, frozen=True):
     recovery_point_arn: str | None = None
 
 
+class VaultKeyRotated(Answer, frozen=True):
+    """RotateVaultKey; `packs` is how many are due to be sealed anew."""
+
+    key_number: int
+    packs: int
+
+
+class VaultKeysDestroyed(Answer, frozen=True):
+    """DestroyVaultKeys; how many vaults lost their keys."""
+
+    vaults: int
+
+
+class Damage(Answer, frozen=True):
+    """A chunk of an object that cannot be read; `chunk_index` is -1 for the metadata blob."""
+
+    recovery_point_arn: str
+    resource_arn: str
+    object_name: str
+    chunk_index: int
+    reason: str
+
+
+class DamagedManifest(Answer, frozen=True):
+    """A recovery point whose manifest cannot be read; `kept` is false for one that was deleted."""
+
+    recovery_point_arn: str
+    resource_arn: str
+    kept: bool
+    reason: str
+
+
+class DamagedRecord(Answer, frozen=True):
+    """A record of a vault that cannot be read."""
+
+    backup_vault_name: str
+    kind: str
+    subject: str
+    reason: str
+
+
+class VerificationSlice(Answer, frozen=True):
+    """VerifyStore; counts are of this slice alone, `total_bytes` is an estimate for all of them."""
+
+    checked_chunks: int
+    checked_bytes: int
+    total_bytes: int
+    damaged_chunks: int
+    repaired_chunks: int
+    resealed_manifests: int
+    damages: list[Damage]
+    damaged_manifests: list[DamagedManifest]
+    damaged_records: list[DamagedRecord]
+    parity_added: int
+    packs_without_parity: int
+    next_token: str | None = None
+
+
+class CollectedPack(Answer, frozen=True):
+    """A pack that a dry run of CollectGarbage would compact."""
+
+    pack_id: str
+    reason: str
+    stored_bytes: int
+    dead_bytes: int
+
+
+class Collected(Answer, frozen=True):
+    """CollectGarbage: what one call did, or in a dry run would do; sizes in bytes."""
+
+    stored_bytes: int
+    dead_bytes: int
+    done: bool
+    swept_objects: int = 0
+    deleted_chunks: int = 0
+    removed_packs: int = 0
+    freed_bytes: int = 0
+    compacted_packs: int = 0
+    copied_bytes: int = 0
+    damaged_frames: int = 0
+    sweep_pending: bool | None = None
+    packs: list[CollectedPack] | None = None
+    hold: str | None = None
+
+
 class UploadStarted(Answer, frozen=True):
     """StartObject."""
 

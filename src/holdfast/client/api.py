@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable
 
 from holdfast.client.call import ATTEMPTS_MAX, Credentials, Requester
+from holdfast.client.collecting import Collecting
 from holdfast.client.control import Control
 from holdfast.client.reading import Reading
 from holdfast.client.transport import Transport
+from holdfast.client.verification import Verification
 from holdfast.client.writing import Writing
 from holdfast.model.clock import Clock
 
 
-class Api(Control, Writing, Reading):
+class Api(Control, Collecting, Writing, Reading, Verification):
     """One method per operation: `Control` (vaults, jobs, points), `Writing` and `Reading` (objects).
 
     Safe to use from many threads. Every method returns the answer or raises an error of model/errors, after up to

@@ -22,6 +22,8 @@ _point = msgspec.json.Decoder(answers.RecoveryPoint)
 _points = msgspec.json.Decoder(answers.RecoveryPointPage)
 _committed = msgspec.json.Decoder(answers.Committed)
 _base = msgspec.json.Decoder(answers.IncrementalBase)
+_rotated = msgspec.json.Decoder(answers.VaultKeyRotated)
+_destroyed = msgspec.json.Decoder(answers.VaultKeysDestroyed)
 
 
 class Control:
@@ -47,6 +49,20 @@ class Control:
     def delete_vault(self, name: str) -> None:
         """DeleteBackupVault. Raises InvalidState while it holds recovery points."""
         self._requester.backup("DELETE", _vault_path(name))
+
+    def rotate_vault_key(self, name: str) -> answers.VaultKeyRotated:
+        """RotateVaultKey: what is written from now on is under a new key. Repeated, it makes one key more."""
+        return decode(_rotated, self._requester.storage("POST", _care_path(name) + b"/rotate-key", json={}))
+
+    def destroy_vault_keys(self, name: str) -> int:
+        """DestroyVaultKeys: the vault is deleted and its packs can be read by nobody. How many vaults lost theirs.
+
+        Raises InvalidInput while it holds recovery points, NotFound when there is nothing left to destroy.
+        """
+        body = {"Confirm": name}
+        return decode(
+            _destroyed, self._requester.storage("POST", _care_path(name) + b"/destroy-keys", json=body)
+        ).vaults
 
     def start_backup_job(
         self,
@@ -152,6 +168,10 @@ class Control:
 
 def _vault_path(name: str) -> bytes:
     return b"/backup-vaults/" + label(name, "BackupVaultName")
+
+
+def _care_path(name: str) -> bytes:
+    return b"/care/vaults/" + label(name, "BackupVaultName")
 
 
 def _job_path(job_id: str) -> bytes:

@@ -113,17 +113,19 @@ class BackupJobs:
         job_id = text(params, "BackupJobId")
         now_us = self._plane.clock.now_us()
 
-        def step(tx: Tx) -> None:
+        def step(tx: Tx) -> int:
             job = leases.backup_job(tx, job_id)
             if job.state is BackupJobState.ABORTED:
-                return
+                return job.vault_no
             state = shown_state(job, now_us)
             if state != "RUNNING":
                 remedy = "; its recovery point can be deleted with DeleteRecoveryPoint" if state == "COMPLETED" else ""
                 raise InvalidState(f"backup job {job.uid} is {state} and can no longer be stopped{remedy}")
             leases.abandon(tx, job, BackupJobState.ABORTED, "stopped by StopBackupJob", now_us)
+            return job.vault_no
 
-        self._plane.write(step)
+        # An aborted job may have got as far as a whole manifest, which must not be taken for a recovery point.
+        self._plane.records.settle(self._plane.write(step, urgent=True))
         return {}
 
     def base(self, _: Caller, params: Params) -> Result:

@@ -28,7 +28,14 @@ class Reader(Protocol):
 class Writes(Protocol):
     """Runs a step in a durable transaction; when it returns, what the step did survives a power cut."""
 
-    def submit(self, frames: tuple[()], apply: Callable[[Tx, object], R]) -> R: ...
+    def submit(self, frames: tuple[()], apply: Callable[[Tx, object], R], urgent: bool = False) -> R: ...
+
+
+class Records(Protocol):
+    """Tells the packs what a transaction did to a vault or a recovery point (records.recorder)."""
+
+    def settle(self, vault_no: int) -> object:
+        """What the vault's transactions owe is in the packs, durably, when it returns."""
 
 
 class VaultKeyMaker(Protocol):
@@ -51,12 +58,16 @@ class Plane:
 
     catalog: Reader
     writes: Writes
+    records: Records
     keys: VaultKeyMaker
     tokens: TokenMint
     clock: Clock
     new_uid: Callable[[], uuid.UUID]
     options: Options
 
-    def write(self, step: Callable[[Tx], R]) -> R:
-        """What `step` returned, once it is durable. What it raises undoes it and is raised here."""
-        return self.writes.submit((), lambda tx, _: step(tx))
+    def write(self, step: Callable[[Tx], R], *, urgent: bool = False) -> R:
+        """What `step` returned, once it is durable. What it raises undoes it and is raised here.
+
+        `urgent` is for what frees space: it goes on when the disk is full.
+        """
+        return self.writes.submit((), lambda tx, _: step(tx), urgent)

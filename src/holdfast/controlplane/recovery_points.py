@@ -1,7 +1,7 @@
 """ListRecoveryPointsByBackupVault, ListRecoveryPointsByResource, DescribeRecoveryPoint, DeleteRecoveryPoint."""
 
 from holdfast.access.authenticate import Caller
-from holdfast.catalog import leases, recovery_points, restore_jobs, vaults
+from holdfast.catalog import leases, records, recovery_points, restore_jobs, vaults
 from holdfast.catalog.recovery_points import RecoveryPointFilter, RecoveryPointRow
 from holdfast.catalog.transaction import Tx
 from holdfast.controlplane import paging
@@ -69,16 +69,21 @@ class RecoveryPoints:
     def delete(self, _: Caller, params: Params) -> Result:
         """Takes a recovery point away from every reader; its restore jobs fail. Others lose nothing by it.
 
-        Raises NotFound.
+        Raises NotFound; Unavailable if it is deleted and the packs could not be told: asked again, they are told.
         """
         now_us = self._plane.clock.now_us()
 
-        def step(tx: Tx) -> None:
+        def step(tx: Tx) -> int:
+            told_later = _deleted_before(tx, params)
+            if told_later is not None:
+                return told_later
             point = _found(tx, params)
             recovery_points.delete(tx, point)
             restore_jobs.fail_readers(tx, point.point_no, leases.POINT_DELETED_MESSAGE, now_us)
+            records.owe_deletion(tx, point.vault_no, point.uid, point.resource_arn, point.seq, now_us)
+            return point.vault_no
 
-        self._plane.write(step)
+        self._plane.records.settle(self._plane.write(step, urgent=True))
         return {}
 
     def _token(self, operation: str, last: RecoveryPointRow | None) -> str | None:
@@ -103,6 +108,14 @@ def _found(tx: Tx, params: Params) -> RecoveryPointRow:
             " ListRecoveryPointsByBackupVault shows"
         )
     return point
+
+
+def _deleted_before(tx: Tx, params: Params) -> int | None:
+    """The number of the vault if it deleted this recovery point and has not told the packs yet."""
+    uid = recovery_point_uid(check_arn(text(params, "RecoveryPointArn"), "RecoveryPointArn"))
+    vault = vaults.find(tx, text(params, "BackupVaultName"))
+    owes = uid is not None and vault is not None and records.owes_deletion(tx, vault.vault_no, uid)
+    return vault.vault_no if vault is not None and owes else None
 
 
 def _shown(point: RecoveryPointRow) -> dict[str, object]:

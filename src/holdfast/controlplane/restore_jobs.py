@@ -78,7 +78,7 @@ class RestoreJobs:
             restore_jobs.insert(tx, job)
             return uid
 
-        return {"RestoreJobId": self._plane.write(step)}
+        return {"RestoreJobId": self._plane.write(step, urgent=True)}
 
     def describe(self, _: Caller, params: Params) -> Result:
         """One job. Raises NotFound."""
@@ -124,7 +124,7 @@ class RestoreJobs:
                 raise InvalidState(f"restore job {job.uid} is FAILED: {job.message}; start another")
             restore_jobs.move(tx, job.job_no, RestoreJobState.COMPLETED, None, now_us)
 
-        self._plane.write(step)
+        self._plane.write(step, urgent=True)
         return {}
 
 

@@ -3,7 +3,7 @@
 import re
 
 from holdfast.access.authenticate import Caller
-from holdfast.catalog import vaults
+from holdfast.catalog import records, vaults
 from holdfast.catalog.transaction import Tx
 from holdfast.catalog.vaults import VaultRow
 from holdfast.controlplane import paging
@@ -51,9 +51,12 @@ class Vaults:
                 other = _same(tx, wanted)
                 if other is None:
                     vaults.insert(tx, wanted)
-                return other or wanted
+                    other = vaults.get(tx, wanted.name)
+                    records.owe_vault(tx, other.vault_no, wanted.created_us)
+                return other
 
             there = self._plane.write(step)
+        self._plane.records.settle(there.vault_no)
         return {
             "BackupVaultName": there.name,
             "BackupVaultArn": vault_arn(there.name),
@@ -85,23 +88,14 @@ class Vaults:
         name = text(params, "BackupVaultName")
         now_us = self._plane.clock.now_us()
 
-        def step(tx: Tx) -> None:
+        def step(tx: Tx) -> int:
             vault = vaults.get(tx, name)
-            points = vaults.count_points(tx, vault.vault_no)
-            if points:
-                raise InvalidState(
-                    f"backup vault {name!r} holds {points} recovery point{_s(points)}: delete them with"
-                    " DeleteRecoveryPoint first"
-                )
-            jobs = vaults.count_busy(tx, vault.vault_no)
-            if jobs:
-                raise InvalidState(
-                    f"{jobs} backup job{_s(jobs)} still run{'' if jobs > 1 else 's'} into backup vault {name!r}: commit"
-                    " or stop them first"
-                )
+            require_empty(tx, vault)
             vaults.retire(tx, vault.vault_no, now_us)
+            records.owe_vault(tx, vault.vault_no, now_us)
+            return vault.vault_no
 
-        self._plane.write(step)
+        self._plane.records.settle(self._plane.write(step, urgent=True))
         return {}
 
     def _wanted(self, params: Params) -> VaultRow:
@@ -121,6 +115,22 @@ class Vaults:
             encryption_key_arn=key_arn,
             created_us=self._plane.clock.now_us(),
             options=stored_json(params, ("BackupVaultTags",)),
+        )
+
+
+def require_empty(tx: Tx, vault: VaultRow) -> None:
+    """Raises InvalidState while the vault keeps recovery points or jobs run into it."""
+    points = vaults.count_points(tx, vault.vault_no)
+    if points:
+        raise InvalidState(
+            f"backup vault {vault.name!r} holds {points} recovery point{_s(points)}: delete them with"
+            " DeleteRecoveryPoint first"
+        )
+    jobs = vaults.count_busy(tx, vault.vault_no)
+    if jobs:
+        raise InvalidState(
+            f"{jobs} backup job{_s(jobs)} still run{'' if jobs > 1 else 's'} into backup vault {vault.name!r}: commit"
+            " or stop them first"
         )
 
 

@@ -1,27 +1,33 @@
 """CommitBackupJob: makes the job's view a recovery point, atomically; costs what the job changed (contract 3.7).
 
 Three steps, each safe to be the last one before a power cut: the job becomes COMMITTING, so that nobody writes to it
-any more; its manifest is sealed into packs; one transaction ends what was replaced, adds the recovery point and
-completes the job. A commit that was cut short is simply made again.
+any more; all parts of its manifest but the last are sealed into packs; the last part goes with one transaction that
+ends what was replaced, adds the recovery point and completes the job. A commit that was cut short is simply made again,
+with a manifest of the next edition. Should one have got as far as its last part and not have happened, and the job be
+given up, then the record of that (catalog/leases.py) keeps the manifest from being taken for a recovery point.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from holdfast.catalog import backup_jobs, leases, objects, recovery_points
+from holdfast.catalog import backup_jobs, leases, manifests, objects, recovery_points
 from holdfast.catalog.backup_jobs import BackupJobRow
 from holdfast.catalog.recovery_points import NewRecoveryPoint, RecoveryPointRow
 from holdfast.catalog.transaction import Tx
-from holdfast.dataplane.intake import VaultRef, take_in_manifest
+from holdfast.chunks.port import Location
+from holdfast.dataplane.intake import VaultRef
 from holdfast.dataplane.job_refs import own_view, vault_of
-from holdfast.dataplane.manifest_parts import manifest_parts
 from holdfast.dataplane.store import Store
 from holdfast.model.arn import recovery_point_arn
 from holdfast.model.errors import HoldfastError, InvalidState, NotFound
 from holdfast.model.job import BackupJobState
 from holdfast.packfile import manifest
+from holdfast.packfile.layout import Kind
+from holdfast.packfile.manifest import FORMAT_VERSION, ManifestHead, ManifestPart
+from holdfast.records import manifest_parts
+from holdfast.records.sealing import record_content, seal_content
 
 Answer = Mapping[str, object]
 
@@ -48,8 +54,7 @@ class Committer:
                 return _answer(done)
             job = self._begin(job_id, drop_open)
             try:
-                parts = self._seal_manifest(vault, job)
-                return _answer(self._finish(job, parts))
+                return _answer(self._seal_and_finish(vault, job))
             except HoldfastError:
                 self._give_back(job)
                 raise
@@ -84,39 +89,49 @@ class Committer:
 
         def step(tx: Tx, _: object) -> BackupJobRow:
             job = leases.backup_job(tx, job_id)
-            if job.state is BackupJobState.COMMITTING:
-                # Whoever began this commit did not live to end it: nobody else is in `_alone` with this job.
-                return job
-            job = leases.require_running(tx, job_id, now_us)
-            _settle_uploads(tx, job, drop_open)
+            # Whoever began a commit of a COMMITTING job did not live to end it: nobody else is in `_alone` with it.
+            if job.state is not BackupJobState.COMMITTING:
+                leases.require_running(tx, job_id, now_us)
+                _settle_uploads(tx, job, drop_open)
+                backup_jobs.move(tx, job.job_no, BackupJobState.COMMITTING, None, None)
             backup_jobs.touch(tx, job.job_no, now_us)
-            backup_jobs.move(tx, job.job_no, BackupJobState.COMMITTING, None, None)
-            return job
+            manifests.begin(tx, job.job_no)
+            return leases.backup_job(tx, job_id)
 
         return self.store.commits.submit((), step)
 
-    def _seal_manifest(self, vault: VaultRef, job: BackupJobRow) -> list[int]:
-        completed_us = self.store.clock.now_us()
-        numbers: list[int] = []
-        for part in manifest_parts(self.store.catalog, vault.keys, job, completed_us):
-            numbers.append(take_in_manifest(self.store, vault, manifest.encode(part)))
-            # A large manifest may take longer than a short lease.
-            now_us = self.store.clock.now_us()
-            self.store.commits.submit((), lambda tx, _, now_us=now_us: leases.renew(tx, job.uid, now_us))  # type: ignore[misc]
-        return numbers
+    def _seal_and_finish(self, vault: VaultRef, job: BackupJobRow) -> RecoveryPointRow:
+        head = _head(job, self.store.clock.now_us())
+        for part in manifest_parts.changed(self.store.catalog, vault.keys, vault.vault_no, own_view(job), head):
+            if part.head.is_last:
+                return self._finish(vault, job, part)
+            self._draft(vault, job, part)
+        raise AssertionError("a manifest has no last part")
 
-    def _finish(self, job: BackupJobRow, parts: list[int]) -> RecoveryPointRow:
+    def _draft(self, vault: VaultRef, job: BackupJobRow, part: ManifestPart) -> None:
+        content = seal_content(self.store.chunks, vault.keys, manifest.encode(part), Kind.MANIFEST)
+        # A large manifest may take longer than a short lease.
         now_us = self.store.clock.now_us()
 
-        def step(tx: Tx, _: object) -> RecoveryPointRow:
-            still = leases.backup_job(tx, job.uid)
-            if still.state is not BackupJobState.COMMITTING:
-                raise InvalidState(f"backup job {job.uid} became {still.state.wire} while it was being committed")
+        def step(tx: Tx, places: Sequence[Location]) -> None:
+            _require_committing(tx, job)
+            leases.renew(tx, job.uid, now_us)
+            chunk_no = record_content(tx, vault.vault_no, vault.keys, content, places[0])
+            manifests.add_draft(tx, job.job_no, part.head.part, chunk_no)
+
+        self.store.commits.submit([content.frame], step)
+
+    def _finish(self, vault: VaultRef, job: BackupJobRow, last: ManifestPart) -> RecoveryPointRow:
+        content = seal_content(self.store.chunks, vault.keys, manifest.encode(last), Kind.MANIFEST)
+        completed_us = last.head.completed_us
+
+        def step(tx: Tx, places: Sequence[Location]) -> RecoveryPointRow:
+            _require_committing(tx, job)
             view = own_view(job)
             base = recovery_points.find_at(tx, job.series_no, job.base_seq) if job.base_seq else None
             change = objects.count_change(tx, view)
             objects.close(tx, view)
-            backup_jobs.move(tx, job.job_no, BackupJobState.COMPLETED, None, now_us)
+            backup_jobs.move(tx, job.job_no, BackupJobState.COMPLETED, None, completed_us)
             point = NewRecoveryPoint(
                 uid=job.point_uid,
                 series_no=job.series_no,
@@ -125,15 +140,18 @@ class Committer:
                 object_count=change.objects + (base.object_count if base else 0),
                 total_bytes=change.total_bytes + (base.total_bytes if base else 0),
                 created_us=job.created_us,
-                completed_us=now_us,
+                completed_us=completed_us,
             )
+            parts = manifests.take_drafts(tx, job.job_no)
+            assert len(parts) == last.head.part
+            parts.append(record_content(tx, vault.vault_no, vault.keys, content, places[0]))
             recovery_points.insert(tx, point, parts)
             recovery_points.settle(tx, job.series_no)
             kept = recovery_points.find(tx, job.point_uid)
             assert kept is not None
             return kept
 
-        return self.store.commits.submit((), step)
+        return self.store.commits.submit([content.frame], step)
 
     def _give_back(self, job: BackupJobRow) -> None:
         """The job can be written to and committed again after a failure on our side."""
@@ -146,6 +164,34 @@ class Committer:
         except HoldfastError:
             # The disk refuses even this. The job stays COMMITTING, which the next commit takes up just as well.
             return
+
+
+def _require_committing(tx: Tx, job: BackupJobRow) -> None:
+    """Raises InvalidState unless this very commit of the job is the one that is under way."""
+    still = leases.backup_job(tx, job.uid)
+    if still.state is not BackupJobState.COMMITTING:
+        raise InvalidState(f"backup job {job.uid} became {still.state.wire} while it was being committed")
+    manifests.require_edition(tx, job.job_no, job.edition)
+
+
+def _head(job: BackupJobRow, completed_us: int) -> ManifestHead:
+    return ManifestHead(
+        version=FORMAT_VERSION,
+        vault_uid=job.vault_uid,
+        vault_name=job.vault_name,
+        resource_arn=job.resource_arn,
+        point_uid=job.point_uid,
+        seq=job.seq,
+        base_seq=job.base_seq,
+        job_uid=job.uid,
+        role_arn=job.role_arn,
+        options=job.options,
+        created_us=job.created_us,
+        completed_us=completed_us,
+        part=0,
+        is_last=False,
+        edition=job.edition,
+    )
 
 
 def _settle_uploads(tx: Tx, job: BackupJobRow, drop_open: bool) -> None:

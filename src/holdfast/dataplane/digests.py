@@ -1,21 +1,12 @@
-"""Checksums of objects as the catalog keeps them: sealed, so that a stolen catalog confirms nothing (contract G6)."""
+"""Checksums of objects on their way to the wire and from their chunks; how the catalog keeps them is in `records`."""
 
 from holdfast.catalog import chunk_index
 from holdfast.catalog.transaction import Tx
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model import checksum
+from holdfast.records.object_checksum import open_object_checksum
 
 _PAGE = 10_000
-
-
-def seal_object_checksum(keys: VaultKeys, object_no: int, summary: bytes) -> bytes:
-    """The stored form of an object's SUMMARY. Numbers are never used twice, so each has a label of its own."""
-    return keys.seal_digest(_label(object_no), summary)
-
-
-def open_object_checksum(keys: VaultKeys, object_no: int, sealed: bytes) -> bytes:
-    """An object's SUMMARY, 32 raw bytes."""
-    return keys.open_digest(_label(object_no), sealed)
 
 
 def object_checksum_text(keys: VaultKeys, object_no: int, sealed: bytes) -> str:
@@ -36,7 +27,3 @@ def summarise(tx: Tx, keys: VaultKeys, object_no: int) -> tuple[bytes, int, int]
         if len(page) < _PAGE:
             return checksum.summary(digests), count, size
         after = page[-1].index
-
-
-def _label(object_no: int) -> bytes:
-    return b"object" + object_no.to_bytes(8, "big")

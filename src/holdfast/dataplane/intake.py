@@ -17,9 +17,7 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.dataplane.store import Store
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model import checksum
 from holdfast.model.errors import Transient
-from holdfast.packfile.layout import Kind
 from holdfast.wire.message import Buffer
 
 R = TypeVar("R")
@@ -54,7 +52,8 @@ def take_in(store: Store, vault: VaultRef, arrivals: Sequence[Arrival], apply: C
     """Makes all arrivals durable and runs `apply` with their chunk numbers, in one transaction; returns its value.
 
     When this returns, frames and transaction are on disk. An error of `apply` undoes the transaction's step; frames
-    written for it are dead space in their pack.
+    written for it are dead space in their pack. `apply` must refer to each chunk or condemn it: one that nothing ever
+    referred to would be found by nobody.
     """
     ids = [vault.keys.chunk_id(arrival.digest) for arrival in arrivals]
     known = _known(store, vault, ids)
@@ -75,18 +74,6 @@ def take_in(store: Store, vault: VaultRef, arrivals: Sequence[Arrival], apply: C
                 store.on_duplicate(len(arrival.data))
         return value
     raise Transient("chunks were condemned again and again while they were being reused; send the request again")
-
-
-def take_in_manifest(store: Store, vault: VaultRef, part: bytes) -> int:
-    """Seals a part of a manifest and makes it durable; its chunk number."""
-    digest = checksum.digest(part)
-    frame = store.chunks.seal(vault.keys, part, digest, kind=Kind.MANIFEST)
-
-    def step(tx: Tx, locations: Sequence[Location]) -> int:
-        new = _new_chunk(vault, frame.chunk_id, digest, len(part), locations[0])
-        return chunk_index.record(tx, vault.vault_no, [new])[0]
-
-    return store.commits.submit([frame], step)
 
 
 def _new_chunk(vault: VaultRef, chunk_id: bytes, digest: bytes, raw_bytes: int, place: Location) -> NewChunk:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from holdfast.catalog import leases, objects
+from holdfast.catalog import condemned, leases, objects
 from holdfast.catalog.objects import ObjectRow, UploadRow
 from holdfast.catalog.transaction import Tx
 from holdfast.dataplane import digests, handles
@@ -16,6 +16,7 @@ from holdfast.model import checksum
 from holdfast.model.errors import DataExists, InvalidState, NotFound
 from holdfast.model.limits import METADATA_BLOB_BYTES_MAX
 from holdfast.model.names import check_metadata_string
+from holdfast.records.object_checksum import open_object_checksum, seal_object_checksum
 from holdfast.wire.message import Buffer
 
 _BLOB_PARAMETERS = ("MetadataBlobLength", "MetadataBlobChecksum", "MetadataBlobChecksumAlgorithm")
@@ -41,6 +42,8 @@ def notify_object_complete(store: Store, params: Mapping[str, object]) -> Mappin
             raise NotFound("UploadId names no upload of this job: start one with StartObject")
         if upload.state != "OPEN":
             _accept_repetition(vault, upload, declared_digest)
+            # The blob that came along may be another one this time; nothing will ever refer to it.
+            condemned.condemn(tx, recorded)
             return
         if upload.throw_on_duplicate:
             refuse_duplicate(tx, vault.keys, view, upload.name)
@@ -53,7 +56,7 @@ def notify_object_complete(store: Store, params: Mapping[str, object]) -> Mappin
             completed_us=now_us,
             chunk_count=chunk_count,
             total_bytes=size,
-            sealed_checksum=digests.seal_object_checksum(vault.keys, object_no, summary),
+            sealed_checksum=seal_object_checksum(vault.keys, object_no, summary),
             metadata_string=metadata_string,
             metadata_chunk_no=recorded[0] if recorded else None,
             metadata_bytes=len(blob.data) if blob else None,
@@ -67,7 +70,7 @@ def notify_object_complete(store: Store, params: Mapping[str, object]) -> Mappin
 def _accept_repetition(vault: VaultRef, upload: UploadRow, declared_digest: bytes) -> None:
     if upload.sealed_checksum is None:
         raise InvalidState(f"the upload of {upload.name!r} was given up: start the object again with StartObject")
-    stored = digests.open_object_checksum(vault.keys, upload.object_no, upload.sealed_checksum)
+    stored = open_object_checksum(vault.keys, upload.object_no, upload.sealed_checksum)
     if stored != declared_digest:
         raise DataExists(
             f"the upload of {upload.name!r} was completed with another checksum: start the object again to replace it",

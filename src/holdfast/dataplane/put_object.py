@@ -6,7 +6,6 @@ from typing import cast
 from holdfast.catalog import chunk_index, leases, objects
 from holdfast.catalog.objects import ObjectRow
 from holdfast.catalog.transaction import Tx
-from holdfast.dataplane import digests
 from holdfast.dataplane.checks import check_chunk, check_length, check_size, check_summary
 from holdfast.dataplane.duplicates import refuse_duplicate
 from holdfast.dataplane.intake import Arrival, Recorded, take_in
@@ -15,6 +14,7 @@ from holdfast.dataplane.store import Store
 from holdfast.model import checksum
 from holdfast.model.errors import InvalidInput
 from holdfast.model.names import check_metadata_string, check_object_name
+from holdfast.records.object_checksum import seal_object_checksum
 from holdfast.wire.message import Buffer
 
 _CHUNK_PARAMETERS = ("InlineChunkLength", "InlineChunkChecksum", "InlineChunkChecksumAlgorithm")
@@ -46,7 +46,7 @@ def put_object(store: Store, params: Mapping[str, object]) -> Mapping[str, objec
             completed_us=now_us,
             chunk_count=len(arrivals),
             total_bytes=sum(len(arrival.data) for arrival in arrivals),
-            sealed_checksum=digests.seal_object_checksum(vault.keys, object_no, summary),
+            sealed_checksum=seal_object_checksum(vault.keys, object_no, summary),
             metadata_string=metadata_string,
             metadata_chunk_no=None,
             metadata_bytes=None,

@@ -6,7 +6,6 @@ from typing import cast
 from holdfast.catalog import chunk_index, leases, objects
 from holdfast.catalog.objects import ObjectRow
 from holdfast.catalog.transaction import Tx
-from holdfast.dataplane import digests
 from holdfast.dataplane.checks import check_range, check_size
 from holdfast.dataplane.intake import Arrival, Recorded, take_in
 from holdfast.dataplane.job_refs import own_view, vault_of
@@ -15,6 +14,7 @@ from holdfast.model import checksum
 from holdfast.model.errors import ChecksumMismatch
 from holdfast.model.limits import BATCH_OBJECT_BYTES_MAX, BATCH_OBJECTS_MAX, METADATA_BLOB_BYTES_MAX
 from holdfast.model.names import check_metadata_string, check_object_name
+from holdfast.records.object_checksum import seal_object_checksum
 from holdfast.wire.batch import PutRecord, decode_puts
 from holdfast.wire.message import Buffer
 
@@ -46,7 +46,7 @@ def put_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, obje
                 completed_us=now_us,
                 chunk_count=0 if record.data is None else 1,
                 total_bytes=len(record.data or b""),
-                sealed_checksum=digests.seal_object_checksum(vault.keys, object_no, summary),
+                sealed_checksum=seal_object_checksum(vault.keys, object_no, summary),
                 metadata_string=record.metadata_string,
                 metadata_chunk_no=blob_no,
                 metadata_bytes=None if record.metadata_blob is None else len(record.metadata_blob),

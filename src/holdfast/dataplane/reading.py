@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from holdfast.catalog import chunk_index, leases, objects
 from holdfast.catalog.chunk_index import ChunkRow
@@ -11,7 +12,9 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location
 from holdfast.dataplane.store import Store
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model.errors import Damaged, NotFound
+from holdfast.model.errors import Damaged, NotFound, Transient
+
+_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +49,37 @@ def reading(store: Store, job_id: str) -> Iterator[Reading]:
         readable = leases.require_readable(tx, job_id, now_us)
         yield Reading(tx, readable.view, readable.vault_no, store.keys.open(readable.vault_uid))
     if readable.touch_due:
-        store.commits.submit((), lambda tx, _: leases.renew(tx, job_id, now_us))
+        store.commits.submit((), lambda tx, _: leases.renew(tx, job_id, now_us), urgent=True)
 
 
 def read_chunk(store: Store, keys: VaultKeys, chunk: ChunkRow) -> bytes:
-    """The chunk's bytes, verified. Raises Damaged, never wrong bytes, and then marks the frame for healing."""
-    place = Location(chunk.pack, chunk.frame_offset, chunk.frame_bytes)
-    try:
-        return store.chunks.read(keys, chunk.chunk_id, place, chunk.raw_bytes)
-    except Damaged:
-        # From now on the chunk is a duplicate of nothing: the next upload of the same bytes writes it anew and heals
-        # every object that uses it.
-        store.commits.submit((), lambda tx, _: chunk_index.mark_bad(tx, chunk))
-        raise
+    """The chunk's bytes, verified. Raises Damaged, never wrong bytes, and then marks the frame for healing.
+
+    Where the chunk stands was looked up some time ago. Compaction or healing may have moved it since and removed the
+    pack, so that damage counts only where the catalog still says that the chunk is. Raises NotFound if it was collected.
+    """
+    for _ in range(_ATTEMPTS):
+        place = Location(chunk.pack, chunk.frame_offset, chunk.frame_bytes)
+        try:
+            return store.chunks.read(keys, chunk.chunk_id, place, chunk.raw_bytes)
+        except Damaged:
+            now = _find_again(store, chunk)
+            if (now.pack_no, now.frame_offset) == (chunk.pack_no, chunk.frame_offset):
+                # From now on the chunk is a duplicate of nothing: the next upload of the same bytes writes it anew and
+                # heals every object that uses it.
+                store.commits.submit((), partial(_mark_bad, chunk=chunk), urgent=True)
+                raise
+            chunk = now
+    raise Transient("a chunk was moved again and again while it was being read; send the request again")
+
+
+def _find_again(store: Store, chunk: ChunkRow) -> ChunkRow:
+    with store.catalog.snapshot() as tx:
+        now = chunk_index.find_again(tx, chunk)
+    if now is None:
+        raise NotFound("the chunk was deleted while it was being read: list the objects again")
+    return now
+
+
+def _mark_bad(tx: Tx, _: object, chunk: ChunkRow) -> None:
+    chunk_index.mark_bad(tx, chunk)

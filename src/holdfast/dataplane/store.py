@@ -25,7 +25,9 @@ class Snapshots(Protocol):
 class Commits(Protocol):
     """The writing side: frames durable in packs, then `apply` in a durable transaction, then the return."""
 
-    def submit(self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R]) -> R: ...
+    def submit(
+        self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False
+    ) -> R: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

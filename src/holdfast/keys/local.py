@@ -1,12 +1,12 @@
-"""A root key in a file of this machine.
+"""A root key in the memory of this process: it wraps, unwraps and derives.
 
-What is always true here: the key is made once, when the place that is to hold it holds nothing at all, and the file
-is whole and durable before the key is used. If wrapped keys lie beside a missing root key, no new one is made: it
-could not open them, and would hide that the old one must be found.
+Wrapping, deriving and the id use keys of their own, so that no use of the one says anything about the other. What is
+always true here: the root key is made once, when the place that is to hold it holds nothing at all, and its file is
+whole and durable before the key is used. If wrapped keys lie beside a missing root key, no new one is made: it could
+not open them, and would hide that the old one must be found.
 """
 
 import os
-import zlib
 from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from holdfast.keys.port import KeyRecords
+from holdfast.keys import root_file
+from holdfast.keys.port import ROOT_ID_BYTES, RootKeyFile
+from holdfast.keys.protection import PLAIN, Protection
+from holdfast.keys.root_file import ROOT_KEY_BYTES
 from holdfast.model.errors import NotFound, UnusableKey
 
 ROOT_KEY_NAME = "root.key"
-ROOT_KEY_BYTES = 32
 
-_LABEL = "holdfast-root-key-1"
 _NONCE_BYTES = 12
 
 
@@ -31,26 +32,38 @@ class LocalKeyProvider:
         if len(root_key) != ROOT_KEY_BYTES:
             raise UnusableKey(f"the root key has {len(root_key)} bytes: it must have {ROOT_KEY_BYTES}")
         self._random = random
-        # Wrapping and deriving use keys of their own, so that no use of the one says anything about the other.
         self._root_key = root_key
         self._wrapping = AESGCM(self._expand(b"holdfast wrap 1"))
+        self._root_id = self._expand(b"holdfast id 1")[:ROOT_ID_BYTES]
 
     @classmethod
-    def open(cls, records: KeyRecords, *, random: Callable[[int], bytes] = os.urandom) -> "LocalKeyProvider":
-        """The provider whose root key is `root.key` in `records`; made there on first use. UnusableKey."""
+    def open(
+        cls, place: RootKeyFile, protection: Protection = PLAIN, *, random: Callable[[int], bytes] = os.urandom
+    ) -> "LocalKeyProvider":
+        """The provider whose root key is `root.key` in `place`; made there, protected so, on first use. UnusableKey."""
         try:
-            text = records.get(ROOT_KEY_NAME)
+            text = place.get(ROOT_KEY_NAME)
         except NotFound as missing:
-            others = next(records.list(""), None)
+            others = next(place.list(""), None)
             if others is not None:
                 raise UnusableKey(
-                    f"{ROOT_KEY_NAME} is missing, and keys wrapped by it are there ({others}):"
-                    " put the saved root key back; without it this store cannot be read"
+                    f"{ROOT_KEY_NAME} is missing, and keys wrapped by it are there ({others}): put the saved root key"
+                    " back, or import a recovery bundle with 'holdfast key import'; without it this store cannot be"
+                    " read"
                 ) from missing
             key = random(ROOT_KEY_BYTES)
-            records.put(ROOT_KEY_NAME, _encode(key))
+            place.put(ROOT_KEY_NAME, root_file.encode(protection.seal(key)))
             return cls(key, random=random)
-        return cls(_decode(text), random=random)
+        # Whoever made it may have been killed before its name was durable: nothing may be wrapped by it before that.
+        place.settle(ROOT_KEY_NAME)
+        return cls(protection.open(root_file.decode(text)), random=random)
+
+    @property
+    def root_id(self) -> bytes:
+        return self._root_id
+
+    def require_usable(self) -> None:
+        """A key of this machine's own is always allowed."""
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
         # A random nonce is safe for 2^32 wraps under one root key; there is one wrap per vault and rotation.
@@ -69,22 +82,12 @@ class LocalKeyProvider:
     def derive(self, purpose: bytes) -> bytes:
         return self._expand(b"holdfast derive 1 " + purpose)
 
+    def seal_root(self, protection: Protection) -> bytes:
+        """The bytes of a `root.key` that holds this root key under `protection`, and are shown to open again."""
+        text = root_file.encode(protection.seal(self._root_key))
+        if protection.open(root_file.decode(text)) != self._root_key:
+            raise UnusableKey("the root key does not come back from under its new protection: nothing was changed")
+        return text
+
     def _expand(self, info: bytes) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(self._root_key)
-
-
-def _encode(key: bytes) -> bytes:
-    """One line of text, so that it can be printed and typed back: label, key in hex, CRC-32 of the key in hex."""
-    return f"{_LABEL} {key.hex()} {zlib.crc32(key):08x}\n".encode("ascii")
-
-
-def _decode(text: bytes) -> bytes:
-    try:
-        label, key_hex, checksum_hex = text.decode("ascii").split()
-        key = bytes.fromhex(key_hex)
-        intact = label == _LABEL and int(checksum_hex, 16) == zlib.crc32(key) and len(key) == ROOT_KEY_BYTES
-    except ValueError:
-        key, intact = b"", False
-    if not intact:
-        raise UnusableKey(f"{ROOT_KEY_NAME} is not a root key of this version, or damaged: put the saved one back")
-    return key

@@ -1,23 +1,19 @@
 """The key ring: every vault's keys, wrapped by the provider, kept as write-once blobs beside the packs.
 
-They are in blobs and not in the catalog because packs must be readable when the catalog is lost. A vault has one
-record per frame key, `keys/<vault uid, hex>/<number, 8 digits>`; each holds the id key, the seal key and that frame
-key, so that a record opens its frames without any other. What is always true here: a key is durable in its record
-before it is handed out.
+They are in blobs and not in the catalog because packs must be readable when the catalog is lost. What is always true
+here: a key is durable in its record before it is handed out, whoever wrote the record; and no key is handed out while
+the provider does not allow it. A record that is damaged hides the frames of its own key and no others.
 """
 
 import os
-import struct
 import threading
 from collections.abc import Callable
 
+from holdfast.keys import record
 from holdfast.keys.port import KeyProvider, KeyRecords
-from holdfast.keys.vault_keys import KEY_BYTES, UID_BYTES, VaultKeys
-from holdfast.model.errors import Damaged, NotFound, UnusableKey
-
-_MAGIC = b"HFVKEY\r\n"
-_VERSION = 1
-_HEAD = struct.Struct(">8sHI16s")
+from holdfast.keys.record import TOKENS, RecordName, Slot
+from holdfast.keys.vault_keys import KEY_BYTES, VaultKeys
+from holdfast.model.errors import AlreadyExists, Damaged, NotFound, UnusableKey
 
 
 class KeyRing:
@@ -31,15 +27,18 @@ class KeyRing:
         self._random = random
         self._lock = threading.Lock()
         self._opened: dict[bytes, VaultKeys] = {}
-        self._token_key = provider.derive(b"tokens")
+        self._token_key = token_key(provider, records)
 
     def create(self, vault_uid: bytes) -> VaultKeys:
         """New keys for a new vault (uid of 16 bytes), durable on return. AlreadyExists if it has keys."""
-        self._write(vault_uid, 1, self._random(KEY_BYTES), self._random(KEY_BYTES))
+        if next(self._records.list(record.vault_prefix(vault_uid)), None) is not None:
+            raise AlreadyExists(f"vault {vault_uid.hex()} has keys already")
+        self._write(vault_uid, 1, self._random(KEY_BYTES) + self._random(KEY_BYTES))
         return self.open(vault_uid)
 
     def open(self, vault_uid: bytes) -> VaultKeys:
-        """The keys of a vault. NotFound if it has none, UnusableKey if the provider cannot unwrap them."""
+        """The keys of a vault. NotFound if it has none; UnusableKey if they may not be used, or none of them opens."""
+        self._provider.require_usable()
         keys = self._opened.get(vault_uid)
         if keys is None:
             with self._lock:
@@ -51,52 +50,86 @@ class KeyRing:
     def rotate(self, vault_uid: bytes) -> VaultKeys:
         """Give the vault a new frame key, durable on return: new frames use it, older ones keep theirs.
 
-        Chunk ids and sealed digests stay as they are, so that deduplication goes on.
+        Chunk ids and sealed digests stay as they are, so that deduplication goes on. Whoever holds the vault's keys
+        seals with the new one from here on.
         """
+        keys = self.open(vault_uid)
         with self._lock:
-            latest = self.numbers(vault_uid)[-1]
-            id_key, seal_key, _ = self._unwrap(vault_uid, latest)
-            self._write(vault_uid, latest + 1, id_key, seal_key)
-            keys = self._opened[vault_uid] = self._read(vault_uid)
+            slots = self._slots(vault_uid)
+            number = max(slot.number for slot in slots) + 1
+            keys.add_frame_key(number, self._write(vault_uid, number, self._open_any(slots)[0]))
         return keys
+
+    def destroy(self, vault_uid: bytes) -> None:
+        """Forget all keys of the vault, durably: nobody reads its frames any more. Nothing happens if it has none."""
+        with self._lock:
+            self._opened.pop(vault_uid, None)
+            prefix = record.vault_prefix(vault_uid)
+            names = list(self._records.list(prefix))
+            for name in names:
+                self._records.delete(name)
+            # An earlier attempt may have removed some of them and been killed before that was durable.
+            self._settle(vault_uid)
 
     def numbers(self, vault_uid: bytes) -> list[int]:
         """The numbers of a vault's frame keys, ascending. NotFound if it has none."""
-        prefix = f"keys/{vault_uid.hex()}/"
-        found = (name.removeprefix(prefix) for name in self._records.list(prefix))
-        numbers = [int(number) for number in found if number.isdecimal()]
-        if not numbers:
-            raise NotFound(f"vault {vault_uid.hex()} has no keys on this key ring")
-        return numbers
+        return sorted(slot.number for slot in self._slots(vault_uid))
+
+    def vault_uids(self) -> list[bytes]:
+        """The vaults that have keys here."""
+        slots = record.by_slot(self._records.list(record.PREFIX))
+        return sorted({slot.vault for slot in slots if slot != TOKENS})
 
     def token_key(self) -> bytes:
         """The key (32 bytes) of all tokens that clients hold; the same after every start."""
         return self._token_key
 
+    def _slots(self, vault_uid: bytes) -> dict[Slot, list[RecordName]]:
+        slots = record.by_slot(self._records.list(record.vault_prefix(vault_uid)))
+        if not slots:
+            raise NotFound(f"vault {vault_uid.hex()} has no keys on this key ring")
+        return slots
+
     def _read(self, vault_uid: bytes) -> VaultKeys:
+        slots = self._slots(vault_uid)
+        self._settle(vault_uid)
+        shared, frame_keys = self._open_any(slots)
+        return VaultKeys(vault_uid, shared[:KEY_BYTES], shared[KEY_BYTES:], frame_keys)
+
+    def _settle(self, vault_uid: bytes) -> None:
+        """Make durable what stands in the directory of the vault's records, and that it stands where it does."""
+        for name in (f"{record.vault_prefix(vault_uid)}any", f"{record.PREFIX}any", "any"):
+            self._records.settle(name)
+
+    def _open_any(self, slots: dict[Slot, list[RecordName]]) -> tuple[bytes, dict[int, bytes]]:
+        """Id key and seal key, which all records share, and the frame keys of those records that open."""
         frame_keys: dict[int, bytes] = {}
-        id_key = seal_key = b""
-        for number in self.numbers(vault_uid):
-            id_key, seal_key, frame_keys[number] = self._unwrap(vault_uid, number)
-        return VaultKeys(vault_uid, id_key, seal_key, frame_keys)
+        shared = b""
+        refused: Damaged | UnusableKey | None = None
+        for slot, names in slots.items():
+            try:
+                name = record.chosen(names, self._provider.root_id)
+                keys = record.unseal(self._provider, name, self._records.get(name.text))
+            except (Damaged, UnusableKey) as trouble:
+                refused = refused or trouble
+                continue
+            shared, frame_keys[slot.number] = keys[: 2 * KEY_BYTES], keys[2 * KEY_BYTES :]
+        if refused is not None and not frame_keys:
+            raise refused
+        return shared, frame_keys
 
-    def _write(self, vault_uid: bytes, number: int, id_key: bytes, seal_key: bytes) -> None:
-        if len(vault_uid) != UID_BYTES:
-            raise UnusableKey(f"a vault uid has {UID_BYTES} bytes, not {len(vault_uid)}")
-        head = _HEAD.pack(_MAGIC, _VERSION, number, vault_uid)
-        wrapped = self._provider.wrap(id_key + seal_key + self._random(KEY_BYTES), head)
-        self._records.put(_name(vault_uid, number), head + wrapped)
-
-    def _unwrap(self, vault_uid: bytes, number: int) -> tuple[bytes, bytes, bytes]:
-        record = self._records.get(_name(vault_uid, number))
-        head = _HEAD.pack(_MAGIC, _VERSION, number, vault_uid)
-        if record[: len(head)] != head:
-            raise Damaged(f"the key record {_name(vault_uid, number)} is damaged, or of a later version: restore it")
-        keys = self._provider.unwrap(record[len(head) :], head)
-        if len(keys) != 3 * KEY_BYTES:
-            raise UnusableKey(f"the key record {_name(vault_uid, number)} holds {len(keys)} bytes of keys, not 96")
-        return keys[:KEY_BYTES], keys[KEY_BYTES : 2 * KEY_BYTES], keys[2 * KEY_BYTES :]
+    def _write(self, vault_uid: bytes, number: int, shared: bytes) -> bytes:
+        """A record with a new frame key beside the id key and the seal key in `shared`; the new key."""
+        frame_key = self._random(KEY_BYTES)
+        name = RecordName(Slot(vault_uid, number), self._provider.root_id)
+        self._records.put(name.text, record.seal(self._provider, name, shared + frame_key))
+        return frame_key
 
 
-def _name(vault_uid: bytes, number: int) -> str:
-    return f"keys/{vault_uid.hex()}/{number:08d}"
+def token_key(provider: KeyProvider, records: KeyRecords) -> bytes:
+    """The key of all tokens: in a record of its own once the root key was changed, until then derived from it."""
+    names = record.by_slot(records.list(f"{record.PREFIX}service/")).get(TOKENS, [])
+    mine = next((name for name in names if name.root_id == provider.root_id), None)
+    if mine is None:
+        return provider.derive(b"tokens")
+    return record.unseal(provider, mine, records.get(mine.text))

@@ -14,7 +14,7 @@ UID_BYTES = 16
 
 
 class VaultKeys:
-    """Immutable, safe for many threads. Each call costs about 1 us (one HMAC)."""
+    """Safe for many threads; only frame keys are ever added. Each call costs about 1 us (one HMAC)."""
 
     __slots__ = ("_frame_keys", "_id_key", "_seal_key", "frame_key_number", "vault_uid")
 
@@ -26,6 +26,12 @@ class VaultKeys:
         self.frame_key_number = max(self._frame_keys)
         """The number of the frame key that new frames are sealed with: the latest."""
 
+    def add_frame_key(self, number: int, key: bytes) -> None:
+        """A new frame key (32 bytes), durable already: frames are sealed with it from here on."""
+        self._frame_keys[number] = KeyedHash(key)
+        # Last: whoever reads the number finds its key.
+        self.frame_key_number = max(number, self.frame_key_number)
+
     def chunk_id(self, digest: bytes) -> bytes:
         """The name of the chunk with this SHA-256 (32 bytes) inside this vault: 32 bytes that hide the digest."""
         return self._id_key.digest(digest)
@@ -36,8 +42,9 @@ class VaultKeys:
             key = self._frame_keys[number]
         except KeyError as unknown:
             raise UnusableKey(
-                f"frame key {number} of vault {self.vault_uid.hex()} is not on the key ring;"
-                f" it holds {sorted(self._frame_keys)}"
+                f"frame key {number} of vault {self.vault_uid.hex()} is not on the key ring, which holds"
+                f" {sorted(self._frame_keys)}: its record is missing or damaged; restore it from a copy or a recovery"
+                " bundle"
             ) from unknown
         return key.digest(salt)
 

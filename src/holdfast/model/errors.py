@@ -97,6 +97,10 @@ class Unavailable(ServiceError):
     retry_after_ms = 2000
 
 
+class DiskFull(Unavailable):
+    """There is no room for what was asked; what frees room (deleting, collecting) is still accepted."""
+
+
 class Damaged(ServiceError):
     """Stored bytes fail their check; the answer is this error, never wrong bytes."""
 

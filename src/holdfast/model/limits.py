@@ -42,6 +42,11 @@ TOKEN_BYTES_MAX = 16 * KIB
 # Jobs
 JOB_LEASE_SECONDS_DEFAULT = 24 * 3600
 
+# Care of what is stored
+SCRUB_DAYS_DEFAULT = 30
+PARITY_PERCENT_DEFAULT = 5
+PARITY_PERCENT_MAX = 50
+
 # What a request to the control plane may leave in the catalog, beside names and ARNs
 IDEMPOTENCY_TOKEN_BYTES_MAX = 256
 STORED_OPTIONS_BYTES_MAX = 16 * KIB

@@ -1,5 +1,7 @@
 """The manifest of a recovery point: what its job added to its base and removed from it, in sealed parts.
 
+One that was written anew because its first parts are damaged is full: it says everything, and leans on no base.
+
 Together with the manifests of the recovery points it builds on, it says everything that the catalog knows about a
 recovery point, so that the catalog can be made anew from packs alone. MessagePack, by msgspec; docs/design/manifest.md
 has the fields. A part is at most a few MiB; an object with a longer chunk list goes on in the next part.
@@ -29,6 +31,10 @@ class ManifestHead(msgspec.Struct, array_like=True, frozen=True):
     completed_us: int
     part: int
     is_last: bool
+    edition: int = 0
+    """Of two whole manifests of a recovery point the one with the higher edition counts."""
+    is_full: bool = False
+    """Whether `added` is the whole view and not what changed against the base."""
 
 
 class ManifestChunk(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -57,6 +63,8 @@ class ManifestPart(msgspec.Struct, array_like=True, frozen=True):
     head: ManifestHead
     added: list[ManifestObject]
     deleted: list[str]
+    replaces: list[bytes] = []
+    """In the last part of one that was written anew: the frame ids of the parts that count no longer."""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -9,19 +9,19 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from holdfast.blobs.disk import Buffer, Disk, SystemDisk
+from holdfast.blobs.disk import Buffer, RoomyDisk, SystemDisk
 
 
 class FaultyDisk:
     """A Disk for tests. `faults` maps a verb's name to what may raise before the verb is done."""
 
-    def __init__(self, disk: Disk | None = None) -> None:
-        self._disk: Disk = SystemDisk() if disk is None else disk
+    def __init__(self, disk: RoomyDisk | None = None) -> None:
+        self._disk: RoomyDisk = SystemDisk() if disk is None else disk
         self.faults: dict[str, Callable[[], None]] = {}
         self.write_bytes_max: int | None = None
         """Take at most so many bytes per write."""
         self.room_bytes: int | None = None
-        """Take so many bytes more, then be full."""
+        """Take so many bytes more, then be full; what is removed makes room again."""
         self.calls: list[tuple[str, object]] = []
         """(verb, path or file name of the descriptor), in order."""
 
@@ -81,7 +81,22 @@ class FaultyDisk:
 
     def remove(self, path: Path) -> None:
         self._enter("remove", path)
+        told = path.lstat() if self.room_bytes is not None and path.exists() else None
         self._disk.remove(path)
+        if told is not None and told.st_nlink == 1 and self.room_bytes is not None:
+            self.room_bytes += told.st_size
+
+    def allocate(self, descriptor: int, length: int) -> None:
+        self._enter("allocate", _path_of(descriptor))
+        if self.room_bytes is not None:
+            if length > self.room_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.room_bytes -= length
+        self._disk.allocate(descriptor, length)
+
+    def free_bytes(self, path: Path) -> int:
+        free = self._disk.free_bytes(path)
+        return free if self.room_bytes is None else min(free, self.room_bytes)
 
     def _enter(self, verb: str, subject: object) -> None:
         self.calls.append((verb, subject))

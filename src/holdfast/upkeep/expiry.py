@@ -32,4 +32,4 @@ class Expiry:
             ended += [leases.expire_restore_job(tx, uid, now_us) for uid in restores]
             return any(ended)
 
-        return self.writes.submit((), end)
+        return self.writes.submit((), end, urgent=True)

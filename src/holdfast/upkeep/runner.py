@@ -55,7 +55,7 @@ class Runner:
                 if blocked_until[place] > time.monotonic():
                     continue
                 try:
-                    busy = worker.step(self._clock.now_us()) or busy
+                    busy = bool(worker.step(self._clock.now_us())) or busy
                 except Exception as trouble:  # noqa: BLE001 - one worker's defect must not end all upkeep unseen
                     self._report(worker, trouble)
                     blocked_until[place] = time.monotonic() + self._trouble_seconds

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from holdfast.catalog import sweep
+from holdfast.catalog import holds, sweep
 from holdfast.catalog.sweep import Batch
 from holdfast.catalog.transaction import Tx
+from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
 
 
@@ -16,13 +17,17 @@ class Sweeping:
     writes: Writes
     batch: Batch = field(default_factory=Batch)
 
-    def step(self, now_us: int) -> bool:  # noqa: ARG002 - no time is a reason to sweep; workers look alike
+    def step(self, now_us: int) -> Gain | None:  # noqa: ARG002 - no time is a reason to sweep; workers look alike
         """Removes up to one batch; without work nothing is written."""
         with self.catalog.snapshot() as tx:
-            if not sweep.pending(tx):
-                return False
+            if holds.standing(tx) or not sweep.pending(tx):
+                return None
 
-        def remove(tx: Tx, _: object) -> bool:
-            return any(one(tx, self.batch) for one in sweep.SWEEPS)
+        def remove(tx: Tx, _: object) -> Gain | None:
+            for one in sweep.SWEEPS:
+                swept = one(tx, self.batch)
+                if swept is not None:
+                    return Gain(swept_objects=swept.objects)
+            return None
 
-        return self.writes.submit((), remove)
+        return self.writes.submit((), remove, urgent=True)

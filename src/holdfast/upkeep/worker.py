@@ -1,10 +1,11 @@
 """What a worker is, and what it is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from holdfast.catalog.transaction import Tx
+from holdfast.chunks.port import Location, SealedFrame
 
 R = TypeVar("R")
 
@@ -12,8 +13,11 @@ R = TypeVar("R")
 class Worker(Protocol):
     """Does one small piece of some chore at a time."""
 
-    def step(self, now_us: int) -> bool:
-        """Whether there was something to do. Raises ServiceError when our side cannot; the next step may."""
+    def step(self, now_us: int) -> object:
+        """What was done, if there was something to do; else None or False.
+
+        Raises an error of model/errors when it cannot; the next step may.
+        """
         ...
 
 
@@ -24,6 +28,11 @@ class Reader(Protocol):
 
 
 class Writes(Protocol):
-    """Runs a step in a durable transaction."""
+    """Makes frames durable and then runs a step in a durable transaction (chunks.commit.GroupCommit).
 
-    def submit(self, frames: tuple[()], apply: Callable[[Tx, object], R]) -> R: ...
+    `urgent` is for what must also be possible on a full disk.
+    """
+
+    def submit(
+        self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False
+    ) -> R: ...

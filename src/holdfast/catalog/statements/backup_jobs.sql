@@ -19,7 +19,7 @@ VALUES (:uid, :series_no, :seq, :base_seq, :point_uid, 'RUNNING', :role_arn, :id
 -- name: select
 SELECT j.job_no, j.uid, j.series_no, j.seq, j.base_seq, j.point_uid, j.state, j.message, j.role_arn, j.options,
        j.created_us, j.touched_us, j.lease_us, j.finished_us, s.resource_arn, v.vault_no, v.uid, v.name,
-       p.bytes, p.object_count
+       p.bytes, p.object_count, j.edition
 FROM backup_jobs j
 JOIN series s ON s.series_no = j.series_no
 JOIN vaults v ON v.vault_no = s.vault_no

@@ -7,6 +7,11 @@ SELECT pack_no FROM packs WHERE uid = :uid;
 -- name: next_chunk_no
 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0) + 1;
 
+-- The frame that a bad chunk had is dead, unless its pack is not measured yet.
+-- name: bury_frame
+UPDATE packs SET dead_bytes = dead_bytes + (SELECT frame_bytes FROM chunks WHERE chunk_no = :chunk_no)
+WHERE pack_no = (SELECT pack_no FROM chunks WHERE chunk_no = :chunk_no) AND bytes IS NOT NULL;
+
 -- name: heal
 UPDATE chunks SET pack_no = :pack_no, frame_offset = :frame_offset, frame_bytes = :frame_bytes, bad = 0
 WHERE chunk_no = :chunk_no;
@@ -43,6 +48,21 @@ ORDER BY o.object_no, r.chunk_index;
 SELECT 0, c.chunk_no, c.chunk_id, c.sealed_digest, c.raw_bytes, p.uid, c.pack_no, c.frame_offset, c.frame_bytes
 FROM chunks c JOIN packs p ON p.pack_no = c.pack_no
 WHERE c.chunk_no = :chunk_no AND c.vault_no = :vault_no;
+
+-- name: find_place
+SELECT p.uid, c.pack_no, c.frame_offset, c.frame_bytes
+FROM chunks c JOIN packs p ON p.pack_no = c.pack_no
+WHERE c.chunk_no = :chunk_no;
+
+-- The sound frames of a pack, in the order in which they stand.
+-- name: sound_frames
+SELECT chunk_no, chunk_id, raw_bytes, frame_offset, frame_bytes FROM chunks
+WHERE pack_no = :pack_no AND bad = 0 ORDER BY frame_offset LIMIT :limit;
+
+-- The copy was made of this very frame and was found sound.
+-- name: move
+UPDATE chunks SET pack_no = :new_pack_no, frame_offset = :new_offset, frame_bytes = :new_bytes, bad = 0
+WHERE chunk_no = :chunk_no AND pack_no = :pack_no AND frame_offset = :frame_offset;
 
 -- What the caller has shown to possess: what is in the base of the job, or was sent in the job.
 -- name: find_possessed

@@ -20,4 +20,4 @@ WHERE s.vault_no = :vault_no AND j.state IN ('RUNNING', 'COMMITTING');
 
 -- A deleted vault keeps its row, so that its packs and keys stay explained until they are collected.
 -- name: retire
-UPDATE vaults SET retired_us = :now_us WHERE vault_no = :vault_no;
+UPDATE vaults SET retired_us = :now_us, revision = revision + 1 WHERE vault_no = :vault_no;

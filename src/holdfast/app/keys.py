@@ -1,0 +1,99 @@
+"""From a store's `root.key` to its key ring: the file says how the root key is protected, the options what opens it."""
+
+import contextlib
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
+
+from holdfast.app.directory import RootKeyPlace
+from holdfast.app.unlock import Unlock
+from holdfast.blobs.local import LocalBlobs
+from holdfast.catalog import vault_keys
+from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.keys import root_file
+from holdfast.keys.kms import KmsProtection
+from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
+from holdfast.keys.passphrase import PassphraseProtection
+from holdfast.keys.port import KeyProvider
+from holdfast.keys.protection import PLAIN, Protection
+from holdfast.keys.ring import KeyRing
+from holdfast.keys.root_file import Plain, RootFile, UnderKms, UnderPassphrase
+from holdfast.keys.rotation import finish_rotation
+from holdfast.keys.watched import WatchedKeyProvider
+from holdfast.model.errors import Unavailable, UnusableKey
+
+
+class ChosenProtection:
+    """The protection that a root key's file names; for a file that is still to be made, the one the options ask for."""
+
+    def __init__(self, unlock: Unlock) -> None:
+        self._unlock = unlock
+        # Somebody who types it should have to do so once.
+        self._passphrase = cache(unlock.passphrase.get)
+
+    def seal(self, root_key: bytes) -> RootFile:
+        """As the options ask: a KMS key, a pass phrase that is given, else plain."""
+        if self._unlock.kms_key is not None:
+            return self._kms(self._unlock.kms_key).seal(root_key)
+        if self._unlock.passphrase.is_given:
+            return PassphraseProtection(self._passphrase).seal(root_key)
+        return PLAIN.seal(root_key)
+
+    def open(self, file: RootFile) -> bytes:
+        """As the file says."""
+        if self._unlock.kms_key is not None and not isinstance(file, UnderKms):
+            raise UnusableKey(
+                f"{ROOT_KEY_NAME} is not under a KMS key, and --kms-key names one: put it under that key with"
+                " 'holdfast key protect --kms-key', or leave the option out"
+            )
+        return self.like(file).open(file)
+
+    def like(self, file: RootFile) -> Protection:
+        """The protection under which `file` lies."""
+        match file:
+            case Plain():
+                return PLAIN
+            case UnderPassphrase():
+                return PassphraseProtection(self._passphrase)
+            case UnderKms(key_arn):
+                return self._kms(key_arn)
+
+    def _kms(self, key: str) -> KmsProtection:
+        return KmsProtection(key, endpoint=self._unlock.kms_endpoint)
+
+
+def open_keys(
+    place: RootKeyPlace,
+    blobs: LocalBlobs,
+    unlock: Unlock,
+    closing: ExitStack,
+    report: Callable[[str | None], None] = lambda _: None,
+) -> KeyRing:
+    """The key ring of a store whose lock this process holds; its root key is made where the store holds nothing yet.
+
+    `report` is told when a KMS refuses the root key (why) and when it allows it again (None); `closing` stops asking.
+    Raises UnusableKey, Unavailable.
+    """
+    place.clear_unfinished()
+    protection = ChosenProtection(unlock)
+    root_key = LocalKeyProvider.open(place, protection)
+    # It only makes room: a full disk must not keep a store from being opened.
+    with contextlib.suppress(Unavailable):
+        finish_rotation(place, blobs, root_key)
+    provider: KeyProvider = root_key
+    file = root_file.decode(place.get(ROOT_KEY_NAME))
+    if isinstance(file, UnderKms):
+        watched = WatchedKeyProvider(root_key, lambda: protection.open(file), report=report)
+        watched.watch(unlock.kms_check_seconds)
+        closing.callback(watched.close)
+        provider = watched
+    return KeyRing(provider, blobs)
+
+
+def finish_destroying(keys: KeyRing, catalog: SqliteCatalog) -> None:
+    """Remove the keys of vaults that were to be destroyed when their process ended."""
+    with catalog.snapshot() as tx:
+        left = vault_keys.shredded(tx, keys.vault_uids())
+    with contextlib.suppress(Unavailable):
+        for vault_uid in left:
+            keys.destroy(vault_uid)

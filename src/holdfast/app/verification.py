@@ -1,0 +1,70 @@
+"""Wires what checks the store: the scrub, parity, and the operation that verifies on demand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.app.collecting import Parts
+from holdfast.app.config import StoreOptions
+from holdfast.chunks import reed_solomon
+from holdfast.chunks.parity import Parity
+from holdfast.model.token import TokenMint
+from holdfast.observe.metrics import Metrics
+from holdfast.upkeep.adding_parity import AddingParity, ParityKeeper
+from holdfast.upkeep.checking import Checker, Reseal
+from holdfast.upkeep.scrub import Scrub
+from holdfast.upkeep.verifying import Handler, Verifying
+from holdfast.upkeep.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The workers, and the operation."""
+
+    checker: Checker
+    scrub: Scrub
+    adding_parity: AddingParity
+    verifying: Verifying
+
+    def workers(self) -> tuple[Worker, ...]:
+        """For whoever works in the background."""
+        return (self.scrub, self.adding_parity)
+
+    def handlers(self) -> dict[str, Handler]:
+        """Handlers by operation name."""
+        return self.verifying.handlers()
+
+    def show(self, metrics: Metrics) -> None:
+        """Lets `metrics` tell how the scrub stands."""
+        figures = self.scrub.figures
+        metrics.watch(
+            "holdfast_oldest_verification_timestamp_seconds",
+            "When the pack whose check is longest ago was read as a whole; 0 if none was",
+            lambda: figures.oldest_verification,
+        )
+        metrics.watch("holdfast_packs_due", "Packs whose check is due", lambda: figures.packs_due)
+        metrics.watch(
+            "holdfast_damaged_chunks",
+            "Chunks that cannot be read and were not healed yet; `holdfast verify` names what needs them",
+            lambda: figures.damaged_chunks,
+        )
+
+
+def verification(
+    parts: Parts,
+    tokens: TokenMint,
+    options: StoreOptions,
+    measure: Callable[[int], object],
+    reseal: Reseal,
+) -> Verification:
+    """Of one open store. Raises Unavailable where parity is asked for and its library is not installed."""
+    if options.parity_percent:
+        reed_solomon.require()
+    parity = Parity(parts.blobs)
+    checker = Checker(parts.catalog, parts.commits, parts.blobs, parts.keys, parity, reseal)
+    keeper = ParityKeeper(parts.catalog, parts.commits, parity)
+    return Verification(
+        checker,
+        Scrub(checker, keeper, options.scrub_days),
+        AddingParity(keeper, options.parity_percent),
+        Verifying(checker, keeper, parts.blobs, tokens, parts.clock, measure),
+    )

@@ -1,0 +1,5 @@
+-- name: known
+SELECT uid FROM packs WHERE uid IN (:each);
+
+-- name: doomed
+SELECT uid FROM doomed_packs WHERE uid IN (:each);

@@ -1,0 +1,145 @@
+"""`holdfast rebuild`: a new catalog from the packs and keys alone."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from holdfast.cli.output import DONE, FAILED, UsageError, warn
+
+if TYPE_CHECKING:
+    from holdfast.app.config import StoreOptions
+    from holdfast.records.report import RebuildReport
+
+
+@dataclass(slots=True)
+class _Standing:
+    """Where the work stands."""
+
+    what: str = "packs read"
+    done: int = 0
+    total: int = 0
+
+    def show(self, what: str, done: int, total: int) -> None:
+        self.what, self.done, self.total = what, done, total
+
+    def line(self) -> str:
+        from holdfast.cli.output import size
+
+        if self.what == "packs read":
+            return f"{size(self.done)} of packs read"
+        return f"{self.done:,} of {self.total:,} {self.what}" if self.total else self.what
+
+
+def rebuild(
+    *,
+    store: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    bundle: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    replace: Annotated[bool, Parameter(negative=())] = False,
+    verify: Annotated[bool, Parameter(negative=())] = False,
+    passphrase_file: Annotated[str | None, Parameter(metavar="FILE")] = None,
+    kms_endpoint: Annotated[str | None, Parameter(metavar="URL")] = None,
+    json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative=())] = False,
+) -> int:
+    """Make a store's catalog anew from its packs and keys. No service may have the store open.
+
+    Every committed recovery point comes back as it was; jobs that ran are gone and start again. The former catalog, if
+    there is one, is kept as catalog.replaced-N. The exit code is 1 when something could not be had; it is named.
+
+    Examples:
+
+        holdfast rebuild --store /srv/backups
+
+        holdfast rebuild --store /srv/backups --bundle /media/usb/holdfast-keys.txt --verify
+
+    Parameters
+    ----------
+    store
+        Directory of the store; by default that of serve.
+    bundle
+        A file that 'holdfast key export' made: missing key files are put back from it first.
+    replace
+        Do so although the catalog there is can be used.
+    verify
+        Afterwards read, decrypt and hash everything, as 'holdfast verify --all' does.
+    passphrase_file
+        File with the pass phrase that protects the root key.
+    kms_endpoint
+        URL of the KMS that protects the root key, if it is not AWS's.
+    json
+        Print JSON.
+    quiet
+        Show no progress.
+    """
+    from holdfast.agent.progress import shown
+    from holdfast.app.rebuild import rebuild as make_anew
+
+    options = _options(store, passphrase_file, kms_endpoint)
+    if bundle is not None:
+        _put_keys_back(bundle, options.directory)
+    standing = _Standing()
+    with shown("rebuild", standing.line, quiet=quiet or json):
+        report = make_anew(options, replace=replace, progress=standing.show)
+    _show(report, json=json)
+    code = DONE if report.is_whole else FAILED
+    if verify:
+        from holdfast.cli.verify import verify as verify_all
+
+        code = max(code, verify_all(all_=True, store=options.directory, json=json, quiet=quiet))
+    return code
+
+
+def _options(store: Path | None, passphrase_file: str | None, kms_endpoint: str | None) -> "StoreOptions":
+    from dataclasses import replace
+
+    from holdfast.app.config import Flags, gather_store, gather_unlock
+
+    # What protects the root key is said by its own file.
+    unlock = gather_unlock(Flags(passphrase_file=passphrase_file, kms_endpoint=kms_endpoint), os.environ)
+    options = gather_store(None if store is None else str(store), os.environ)
+    return replace(options, unlock=replace(unlock, kms_key=None))
+
+
+def _put_keys_back(bundle: Path, directory: Path) -> None:
+    from holdfast.app.key_care import import_bundle
+
+    try:
+        text = bundle.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise UsageError(f"the bundle {bundle} cannot be read: {unreadable}") from unreadable
+    for name in import_bundle(directory, text).different:
+        warn(f"{name} is there and other than the bundle's: it was left alone; if it is damaged, move it away first")
+
+
+def _show(report: "RebuildReport", *, json: bool) -> None:
+    from holdfast.cli.output import print_facts, print_json, size
+
+    if json:
+        print_json(report)
+        return
+    print_facts(
+        (
+            ("vaults", f"{report.vaults:,}"),
+            ("recovery points", f"{report.recovery_points:,}"),
+            ("packs", f"{report.packs:,}, {size(report.pack_bytes)}"),
+            ("cannot be read", f"{report.troubles_total:,} places in packs" if report.troubles_total else None),
+            ("missing", f"{report.missing_chunks:,} chunks of objects" if report.missing_chunks else None),
+            ("lost", f"{len(report.lost):,} recovery points" if report.lost else None),
+        )
+    )
+    for lost in report.lost:
+        print(f"lost: recovery point {lost.point_uid or lost.seq} of {lost.resource_arn}: {lost.reason}")
+    for missing in report.missing:
+        part = "metadata" if missing.index < 0 else f"chunk {missing.index}"
+        print(f"missing: {missing.resource_arn} {ascii(missing.object_name)[1:-1]} ({part})")
+    if report.missing_chunks > len(report.missing):
+        print(f"and {report.missing_chunks - len(report.missing):,} more: 'holdfast verify --all' names all")
+    for trouble in report.troubles:
+        warn(f"{trouble.pack}, {trouble.length:,} bytes at offset {trouble.offset}: {trouble.reason}")
+    for note in report.notes:
+        warn(note)
+    for hold in report.holds:
+        warn(f"nothing is collected until you say so: {hold}")

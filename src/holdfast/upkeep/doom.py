@@ -1,0 +1,57 @@
+"""Removes packs that hold nothing alive: first from the catalog, then the file, then what is left to say about it.
+
+What is always true here: no row of chunks names a pack whose file is removed, and every file has a row until it is
+gone. A crash leaves a row in `doomed_packs` and perhaps the file; both are worked off at the next step.
+"""
+
+import contextlib
+from dataclasses import dataclass
+
+from holdfast.blobs.port import BlobStore
+from holdfast.catalog import holds, packs
+from holdfast.catalog.packs import DoomedPack
+from holdfast.catalog.transaction import Tx
+from holdfast.chunks.packs import pack_name
+from holdfast.chunks.parity import parity_name
+from holdfast.model.errors import NotFound
+from holdfast.upkeep.gain import Gain
+from holdfast.upkeep.worker import Reader, Writes
+
+_PACKS_PER_STEP = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """Each step removes up to sixteen packs."""
+
+    catalog: Reader
+    writes: Writes
+    blobs: BlobStore
+
+    def step(self, now_us: int) -> Gain | None:  # noqa: ARG002 - no time is a reason to remove; workers look alike
+        """Removes files that were doomed before, or else dooms empty packs and removes them."""
+        with self.catalog.snapshot() as tx:
+            if holds.standing(tx):
+                return None
+            doomed = packs.doomed(tx, _PACKS_PER_STEP)
+            empty = [] if doomed else packs.empty(tx, _PACKS_PER_STEP)
+        if empty:
+
+            def let_go(tx: Tx, _: object) -> list[DoomedPack]:
+                return [DoomedPack(pack.uid, pack.vault_uid) for pack in empty if packs.doom(tx, pack.pack_no)]
+
+            doomed = self.writes.submit((), let_go, urgent=True)
+        if not doomed:
+            return None
+        freed = sum([self._remove(pack) for pack in doomed])
+        self.writes.submit((), lambda tx, _: packs.forget_doomed(tx, [pack.uid for pack in doomed]), urgent=True)
+        return Gain(freed_bytes=freed, removed_packs=len(doomed))
+
+    def _remove(self, pack: DoomedPack) -> int:
+        freed = 0
+        for name in (pack_name(pack.vault_uid, pack.uid), parity_name(pack.vault_uid, pack.uid)):
+            # Gone before a crash, or never made? It is removed all the same, which makes its absence durable.
+            with contextlib.suppress(NotFound):
+                freed += self.blobs.size(name)
+            self.blobs.delete(name)
+        return freed

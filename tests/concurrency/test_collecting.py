@@ -1,0 +1,453 @@
+"""Collection against everything that refers to chunks: it is kept, or sent again, and never lost."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from holdfast.model.errors import HoldfastError, NotFound, Transient, Unavailable
+from holdfast.records import manifest_parts
+from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
+from tests.concurrency.stage import Care, Stage
+from tests.dataplane.rig import summary
+
+BIG = bytes(range(256)) * 40
+
+
+def lost(stage: Stage, data: bytes = BIG) -> str:
+    """A recovery point with one object of `data`, deleted: the collector may take its chunk."""
+    job = stage.start("elsewhere")
+    stage.put(job, "x", data)
+    point = stage.commit(job)
+    # What is written from now on, the record of the deletion first, must not keep the pack.
+    stage.close_packs()
+    stage.delete_point(point)
+    return point
+
+
+Holding = Callable[[Stage], Callable[[], bool]]
+"""Makes something that refers to a chunk; returns whether it is whole."""
+
+
+def open_upload(stage: Stage) -> Callable[[], bool]:
+    job = stage.start()
+    upload = stage.open_upload(job, "x")
+    stage.put_chunk(job, upload, 0, BIG)
+
+    def whole() -> bool:
+        stage.complete(job, upload, BIG)
+        return stage.contents(job) == {"x": BIG}
+
+    return whole
+
+
+def whole_object(stage: Stage) -> Callable[[], bool]:
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    return lambda: stage.contents(job) == {"x": BIG}
+
+
+def metadata_blob(stage: Stage) -> Callable[[], bool]:
+    job = stage.start()
+    stage.complete(job, stage.open_upload(job, "x"), MetadataBlob=BIG)
+
+    def whole() -> bool:
+        answer = stage.call("GetObjectMetadata", StorageJobId=job, ObjectToken=stage.token_of(job, "x"))
+        return answer["MetadataBlob"] == BIG
+
+    return whole
+
+
+def committed_point(stage: Stage) -> Callable[[], bool]:
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    point = stage.commit(job)
+    return lambda: stage.contents(stage.restore(point)) == {"x": BIG}
+
+
+def deleted_base_of_a_running_job(stage: Stage) -> Callable[[], bool]:
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    base = stage.commit(job)
+    following = stage.start()
+    stage.delete_point(base)
+    return lambda: stage.contents(following) == {"x": BIG}
+
+
+def deleted_point_that_a_newer_one_inherits_from(stage: Stage) -> Callable[[], bool]:
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    base = stage.commit(job)
+    newer = stage.commit(stage.start())
+    stage.delete_point(base)
+    return lambda: stage.contents(stage.restore(newer)) == {"x": BIG}
+
+
+def older_point_than_a_deleted_one_that_saw_the_same(stage: Stage) -> Callable[[], bool]:
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    oldest = stage.commit(job)
+    between = stage.commit(stage.start())
+    removing = stage.start()
+    stage.call("DeleteObject", BackupJobId=removing, ObjectName="x")
+    newest = stage.commit(removing)
+    stage.delete_point(between)
+    return lambda: stage.contents(stage.restore(oldest)) == {"x": BIG} and not stage.contents(stage.restore(newest))
+
+
+HOLDINGS: tuple[Holding, ...] = (
+    open_upload,
+    whole_object,
+    metadata_blob,
+    committed_point,
+    deleted_base_of_a_running_job,
+    deleted_point_that_a_newer_one_inherits_from,
+    older_point_than_a_deleted_one_that_saw_the_same,
+)
+
+
+@pytest.mark.parametrize("holding", HOLDINGS, ids=lambda holding: holding.__name__)
+def test_the_collector_keeps_whatever_something_refers_to(stage: Stage, holding: Holding) -> None:
+    is_whole = holding(stage)
+    stage.condemn_everything()
+    stage.clean()
+    assert stage.count("condemned") == 0
+    assert is_whole()
+    stage.condemn_everything()
+    stage.clean()
+
+
+def test_the_collector_keeps_manifests_records_and_drafts(stage: Stage) -> None:
+    """A part of a manifest that is being written, a manifest, and the record of a deletion: nothing else refers."""
+    kept = stage.start("kept")
+    stage.commit(kept)
+    lost(stage)
+    job = stage.start()
+    stage.put(job, "x", b"draft")
+    note = (
+        "INSERT INTO manifest_drafts (job_no, part, chunk_no) SELECT j.job_no, 0, r.chunk_no"
+        " FROM backup_jobs j JOIN objects o ON o.job_no = j.job_no JOIN object_chunks r ON r.object_no = o.object_no"
+        " WHERE j.uid = :uid"
+    )
+    stage.commits.submit((), lambda tx, _: tx.run(note, {"uid": job}))
+    stage.commits.submit((), lambda tx, _: tx.run("DELETE FROM object_chunks"))
+    stage.condemn_everything()
+    stage.clean()
+    for table in ("manifests", "manifest_drafts", "records"):
+        assert stage.count(table) > 0
+        assert stage.count(f"{table} t WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.chunk_no = t.chunk_no)") == 0
+
+
+Reusing = Callable[[Stage, str], object]
+
+
+def put_object(stage: Stage, job: str) -> None:
+    stage.slow("PutObject", BackupJobId=job, ObjectName="y", InlineChunk=BIG)
+
+
+def put_chunk(stage: Stage, job: str) -> None:
+    upload = stage.open_upload(job, "y")
+    stage.slow("PutChunk", Data=BIG, **stage.chunk_params(job, upload, 0, BIG))
+    stage.complete(job, upload, BIG)
+
+
+def metadata(stage: Stage, job: str) -> None:
+    upload = stage.open_upload(job, "y")
+    stage.put_chunk(job, upload, 0, BIG)
+    # The object keeps the chunk as a chunk of its own: only the blob's bytes are those that go.
+    stage.slow(
+        "NotifyObjectComplete",
+        BackupJobId=job,
+        UploadId=upload,
+        ObjectChecksum=summary(BIG),
+        ObjectChecksumAlgorithm="SUMMARY",
+        MetadataBlob=b"blob" * 999,
+    )
+
+
+@pytest.mark.parametrize("reusing", [put_object, put_chunk], ids=lambda reusing: reusing.__name__)
+def test_a_duplicate_that_is_collected_between_look_up_and_reference_is_written_anew(
+    stage: Stage, reusing: Reusing
+) -> None:
+    lost(stage)
+    job = stage.start()
+    stage.stops.before("submit", stage.clean)
+    reusing(stage, job)
+    assert stage.stops.all_reached
+    assert stage.contents(job) == {"y": BIG}
+    point = stage.commit(job)
+    stage.condemn_everything()
+    stage.clean()
+    assert stage.contents(stage.restore(point)) == {"y": BIG}
+
+
+def test_a_metadata_blob_that_is_collected_before_its_reference_is_written_anew(stage: Stage) -> None:
+    lost(stage, b"blob" * 999)
+    job = stage.start()
+    stage.stops.before("submit", stage.clean)
+    metadata(stage, job)
+    assert stage.stops.all_reached
+    answer = stage.call("GetObjectMetadata", StorageJobId=job, ObjectToken=stage.token_of(job, "y"))
+    assert answer["MetadataBlob"] == b"blob" * 999
+
+
+@pytest.mark.parametrize("reusing", [put_object, put_chunk], ids=lambda reusing: reusing.__name__)
+def test_a_condemned_chunk_that_is_reused_before_it_is_deleted_stays(stage: Stage, reusing: Reusing) -> None:
+    """The collector has seen it condemned; before its transaction somebody takes a reference."""
+    lost(stage)
+    stage.sweep()
+    job = stage.start()
+    stage.stops.before("submit", lambda: reusing(stage, job))
+    stage.care(slow=True).collector.step(0)
+    assert stage.stops.all_reached
+    stage.clean()
+    assert stage.contents(job) == {"y": BIG}
+
+
+def test_a_duplicate_that_goes_again_and_again_is_an_error_and_no_acknowledgement(stage: Stage) -> None:
+    """Whoever loses every time is told to try again. (After the first loss nothing is looked up any more.)"""
+    lost(stage)
+    job = stage.start()
+    rounds = iter(range(9))
+
+    def again() -> None:
+        stage.clean()
+        if next(rounds) < 8:
+            stage.stops.before("submit", again)
+
+    stage.stops.before("submit", again)
+    try:
+        put_object(stage, job)
+    except Transient:
+        return
+    assert stage.contents(job) == {"y": BIG}
+
+
+def test_a_chunk_that_is_collected_before_it_was_claimed_must_be_sent(stage: Stage) -> None:
+    """Claimed from the base before its body; meanwhile the job is stopped, its base deleted and all of it collected."""
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    base = stage.commit(job)
+    following = stage.start()
+    upload = stage.open_upload(following, "y")
+
+    def vanish() -> None:
+        # Nothing of this may take the chunk: the job runs, and its base is pinned.
+        stage.delete_point(base)
+        stage.condemn_everything()
+        stage.clean()
+
+    stage.stops.before("submit", vanish)
+    assert stage.slow_early(**stage.chunk_params(following, upload, 0, BIG)) is not None
+    stage.complete(following, upload, BIG)
+    point = stage.commit(following)
+    stage.clean()
+    assert stage.contents(stage.restore(point)) == {"x": BIG, "y": BIG}
+
+
+def test_a_chunk_that_its_job_replaced_and_lost_must_be_sent(stage: Stage) -> None:
+    """Possessed by an object that the job has replaced since: the sweep of another job's end must not matter."""
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    upload = stage.open_upload(job, "y")
+
+    def vanish() -> None:
+        stage.call("DeleteObject", BackupJobId=job, ObjectName="x")
+        stage.condemn_everything()
+        stage.clean()
+
+    stage.stops.before("submit", vanish)
+    answer = stage.slow_early(**stage.chunk_params(job, upload, 0, BIG))
+    if answer is None:
+        stage.put_chunk(job, upload, 0, BIG)
+    stage.complete(job, upload, BIG)
+    assert stage.contents(job) == {"y": BIG}
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_a_commit_loses_nothing_to_a_collection_at_any_moment(
+    stage: Stage, moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest_parts, "_OBJECTS_A_PART", 1)
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    stage.complete(job, stage.open_upload(job, "m"), MetadataBlob=b"blob")
+
+    def collect() -> None:
+        stage.condemn_everything()
+        stage.clean()
+
+    stage.stops.before(("submit", "answer")[moment % 2], collect, after=moment // 2)
+    stage.slow("CommitBackupJob", BackupJobId=job)
+    assert stage.stops.all_reached
+    collect()
+    (point,) = stage.points()
+    assert stage.contents(stage.restore(point)) == {"m": b"", "x": BIG}
+    with stage.catalog.snapshot() as tx:
+        gone = tx.all("SELECT 1 FROM manifests m WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.chunk_no = m.chunk_no)")
+    assert gone == []
+
+
+def test_a_reader_of_a_point_that_is_deleted_and_collected_meanwhile_is_told_so(stage: Stage) -> None:
+    job = stage.start()
+    stage.put(job, "x", BIG)
+    point = stage.commit(job)
+    reading = stage.restore(point)
+    token = stage.token_of(reading, "x")
+    listed = stage.call("ListChunks", StorageJobId=reading, ObjectToken=token)["ChunkList"]
+    chunk_token = listed[0]["ChunkToken"]  # type: ignore[index]
+
+    def vanish() -> None:
+        stage.close_packs()
+        before = stage.pack_files()
+        stage.delete_point(point)
+        stage.clean()
+        assert not before & stage.pack_files()
+
+    stage.stops.before("read", vanish)
+    with pytest.raises(NotFound):
+        stage.slow("GetChunk", StorageJobId=reading, ChunkToken=chunk_token)
+    assert stage.stops.all_reached
+
+
+def test_a_reader_of_another_point_sees_nothing_of_a_collection(stage: Stage) -> None:
+    keeping = stage.start()
+    stage.put(keeping, "x", BIG)
+    kept = stage.restore(stage.commit(keeping))
+    other = stage.start("elsewhere")
+    stage.put(other, "x", BIG)
+    stage.put(other, "y", BIG[1:])
+    gone = stage.commit(other)
+    token = stage.token_of(kept, "x")
+    listed = stage.call("ListChunks", StorageJobId=kept, ObjectToken=token)["ChunkList"]
+
+    def vanish() -> None:
+        stage.delete_point(gone)
+        stage.clean()
+
+    stage.stops.before("read", vanish)
+    answer = stage.slow("GetChunk", StorageJobId=kept, ChunkToken=listed[0]["ChunkToken"])  # type: ignore[index]
+    assert answer["Data"] == BIG
+
+
+@pytest.mark.parametrize("worker", ["sweeping", "collector", "survey", "doom"])
+def test_a_collector_that_was_paused_while_another_took_over_removes_nothing(stage: Stage, worker: str) -> None:
+    """It had read what to remove; in its transaction it finds that the chore is another's."""
+    lost(stage)
+    stage.close_packs()
+    paused, other = stage.care(slow=True), stage.care()
+    before = {"sweeping": 0, "collector": 1, "survey": 2, "doom": 3}[worker]
+    for earlier in paused.workers[:before]:
+        while earlier.step(stage.clock.now_us()):
+            pass
+    # The paused one holds the chore; as a process that ended, so that the other may take it.
+    stage.commits.submit((), lambda tx, _: tx.run("UPDATE chores SET until_us = 0"))
+    taken = replace_writer(other, stage.writer.number + 1)
+    if before == 0:
+        paused.writes.submit((), lambda tx, _: None)
+        stage.commits.submit((), lambda tx, _: tx.run("UPDATE chores SET until_us = 0"))
+    rows = {table: stage.count(table) for table in ("objects", "chunks", "packs", "doomed_packs")}
+
+    def take_over() -> None:
+        taken.submit((), lambda tx, _: None)
+
+    stage.stops.before("submit", take_over)
+    with pytest.raises(Unavailable, match="another process"):
+        getattr(paused, worker).step(stage.clock.now_us())
+    assert stage.stops.all_reached
+    assert {table: stage.count(table) for table in rows} == rows
+
+
+def replace_writer(care: Care, number: int) -> FencedWrites:
+    """The writes of another process: another number, which is alive."""
+    care.stage.commits.submit(
+        (), lambda tx, _: tx.run("INSERT INTO writers (writer_no, started_us) VALUES (:no, 0)", {"no": number})
+    )
+    return FencedWrites(care.stage.commits, care.stage.clock, COLLECTOR, number)
+
+
+def test_a_pack_is_doomed_only_if_it_is_empty_in_that_very_transaction(stage: Stage) -> None:
+    """No row ever comes to a measured pack; if a defect brought one there, its file must stay nevertheless."""
+    lost(stage)
+    keeping = stage.start()
+    stage.put(keeping, "other", b"kept")
+    stage.close_packs()
+    care = stage.care(slow=True)
+    for worker in care.workers[:3]:
+        while worker.step(stage.clock.now_us()):
+            pass
+    files = stage.pack_files()
+
+    def come_to_stand_there() -> None:
+        empty = "SELECT p.pack_no FROM packs p WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.pack_no = p.pack_no)"
+        stage.commits.submit((), lambda tx, _: tx.run(f"UPDATE chunks SET pack_no = ({empty} LIMIT 1)"))
+
+    stage.stops.before("submit", come_to_stand_there)
+    care.doom.step(stage.clock.now_us())
+    assert stage.stops.all_reached
+    assert stage.pack_files() == files
+
+
+def test_a_row_of_a_pack_goes_before_its_file(stage: Stage) -> None:
+    """A crash between the two leaves a file that is known to be doomed, never a row without its file."""
+    lost(stage)
+    rows: list[tuple[int, int, int]] = []
+
+    def look() -> None:
+        rows.append((stage.count("packs"), stage.count("doomed_packs"), len(stage.pack_files())))
+
+    stage.stops.before("delete", look)
+    stage.care(slow=True).run()
+    assert stage.stops.all_reached
+    [(listed, doomed, files)] = rows
+    assert doomed == 1
+    assert files == listed + doomed
+    assert stage.count("doomed_packs") == 0
+    assert len(stage.pack_files()) == stage.count("packs")
+
+
+def test_uploads_of_the_same_bytes_while_they_are_deleted_and_collected_lose_nothing(stage: Stage) -> None:
+    """Threads at once: twelve writers reuse a few chunks that are deleted, collected and dropped all the time."""
+    contents = [bytes([number]) * 5000 for number in range(4)]
+    stop = threading.Event()
+    troubles: list[str] = []
+
+    def back_up(source: str) -> None:
+        for number in range(12):
+            try:
+                job = stage.start(source)
+                names = {f"{number}/{place}": data for place, data in enumerate(contents)}
+                for name, data in names.items():
+                    stage.put(job, name, data)
+                point = stage.commit(job)
+                if {name: stage.contents(stage.restore(point))[name] for name in names} != names:
+                    troubles.append(f"{source} {number} differs")
+                stage.delete_point(point)
+            except HoldfastError as error:
+                troubles.append(f"{source} {number}: {error}")
+
+    def collect() -> None:
+        while not stop.is_set():
+            stage.clean()
+
+    collector = threading.Thread(target=collect)
+    writers = [threading.Thread(target=back_up, args=(f"source-{number}",)) for number in range(6)]
+    for thread in [collector, *writers]:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    collector.join()
+    assert troubles == []
+    stage.clean()
+    with stage.catalog.snapshot() as tx:
+        assert tx.all("SELECT 1 FROM object_chunks") == []
+
+
+def test_bad_chunks_are_not_in_the_way_of_a_collection(stage: Stage) -> None:
+    lost(stage)
+    stage.commits.submit((), lambda tx, _: tx.run("UPDATE chunks SET bad = 1"))
+    stage.clean()
+    assert stage.count("object_chunks") == 0
+    assert stage.count("condemned") == 0
+

@@ -1,0 +1,216 @@
+"""A store opened as a service opens it, everything its API says of it, and its loss and remaking."""
+
+import io
+import random
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from holdfast.access.authenticate import Caller
+from holdfast.app.build import System
+from holdfast.app.config import StoreOptions
+from holdfast.app.rebuild import rebuild
+from holdfast.blobs.disk import RoomyDisk
+from holdfast.blobs.local import LocalBlobs
+from holdfast.chunks.store import ChunkStore
+from holdfast.model import checksum
+from holdfast.model.arn import source_arn
+from holdfast.observe.logs import open_log
+from holdfast.observe.metrics import Metrics
+from holdfast.records.engines import Engines
+from holdfast.records.report import RebuildReport
+from holdfast.records.reseal import Resealer
+
+CALLER = Caller("AKIDTEST")
+ROLE = "arn:aws:iam::000000000000:role/agent"
+HIDDEN = ("object_token", "ObjectToken", "ChunkToken")
+
+
+class StepClock:
+    """Each question is a microsecond later; it may be set back."""
+
+    def __init__(self) -> None:
+        self.us = 1_800_000_000_000_000
+
+    def now_us(self) -> int:
+        self.us += 1
+        return self.us
+
+
+class Store:
+    """One directory, opened and closed as often as a test likes."""
+
+    def __init__(self, folder: Path, *, disk: RoomyDisk | None = None) -> None:
+        self.disk = disk
+        self.folder = folder / "store"
+        self.clock = StepClock()
+        self.options = StoreOptions(directory=self.folder, reserve_bytes=1 << 20)
+        self.system: System | None = None
+
+    def open(self) -> "Store":
+        log = open_log("error", "json", io.StringIO())
+        self.system = System(self.options, Metrics(), log, self.clock, disk=self.disk)
+        # Nothing happens behind a test's back; it collects when it says so.
+        self.system.upkeep.close()
+        return self
+
+    def close(self) -> None:
+        if self.system is not None:
+            self.system.close()
+            self.system = None
+
+    @contextmanager
+    def opened(self) -> Iterator["Store"]:
+        self.open()
+        try:
+            yield self
+        finally:
+            self.close()
+
+    def call(self, operation: str, **params: object) -> Mapping[str, object]:
+        assert self.system is not None
+        return self.system.handlers[operation](CALLER, params)
+
+    def vault(self, name: str, **more: object) -> None:
+        self.call("CreateBackupVault", BackupVaultName=name, **more)
+
+    def start(self, source: str = "home", vault: str = "default", **more: object) -> str:
+        params = {"BackupVaultName": vault, "ResourceArn": source_arn(source), "IamRoleArn": ROLE, **more}
+        return str(self.call("StartBackupJob", **params)["BackupJobId"])
+
+    def put(self, job: str, name: str, data: bytes, **more: object) -> None:
+        chunk = {"InlineChunk": data, "InlineChunkLength": len(data)}
+        self.call("PutObject", BackupJobId=job, ObjectName=name, **chunk, **more)
+
+    def put_chunks(self, job: str, name: str, chunks: Mapping[int, bytes], **more: object) -> None:
+        upload = str(self.call("StartObject", BackupJobId=job, ObjectName=name)["UploadId"])
+        for index, data in chunks.items():
+            self.call(
+                "PutChunk",
+                BackupJobId=job,
+                UploadId=upload,
+                ChunkIndex=index,
+                Data=data,
+                Length=len(data),
+                Checksum=checksum.encode(checksum.digest(data)),
+                ChecksumAlgorithm="SHA256",
+            )
+        summary = checksum.summary(checksum.digest(chunks[index]) for index in sorted(chunks))
+        self.call(
+            "NotifyObjectComplete",
+            BackupJobId=job,
+            UploadId=upload,
+            ObjectChecksum=checksum.encode(summary),
+            ObjectChecksumAlgorithm="SUMMARY",
+            **more,
+        )
+
+    def delete_object(self, job: str, name: str) -> None:
+        self.call("DeleteObject", BackupJobId=job, ObjectName=name)
+
+    def commit(self, job: str) -> str:
+        return str(self.call("CommitBackupJob", BackupJobId=job)["RecoveryPointArn"])
+
+    def back_up(self, files: Mapping[str, bytes], source: str = "home", vault: str = "default") -> str:
+        job = self.start(source, vault)
+        for name, data in files.items():
+            self.put(job, name, data)
+        return self.commit(job)
+
+    def delete_point(self, arn: str, vault: str = "default") -> None:
+        self.call("DeleteRecoveryPoint", BackupVaultName=vault, RecoveryPointArn=arn)
+
+    def collect(self) -> None:
+        """Everything that can be given back is."""
+        while not self.call("CollectGarbage", Seconds=20)["Done"]:
+            pass
+
+    def resealer(self) -> Resealer:
+        assert self.system is not None
+        chunks = ChunkStore(LocalBlobs(self.folder / "blobs"))
+        return Resealer(Engines(self.system.catalog, self.system.commits, chunks, self.system.keys))
+
+    def write(self, statement: str, **params: object) -> None:
+        """A change of the catalog that no operation makes."""
+        assert self.system is not None
+        self.system.commits.submit((), lambda tx, _: tx.run(statement, params))
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        assert self.system is not None
+        with self.system.catalog.snapshot() as tx:
+            return tx.all(statement, {})
+
+    def points(self, vault: str = "default") -> list[str]:
+        found = self._pages("ListRecoveryPointsByBackupVault", "RecoveryPoints", BackupVaultName=vault)
+        return [str(point["RecoveryPointArn"]) for point in found]
+
+    def contents(self, arn: str) -> dict[str, object]:
+        """Names, and all that readers are told of each."""
+        job = str(
+            self.call("StartRestoreJob", RecoveryPointArn=arn, Metadata={}, IdempotencyToken=str(uuid.uuid4()))[
+                "RestoreJobId"
+            ]
+        )
+        return {
+            str(one["Name"]): self._object(job, one)
+            for one in self._pages("ListObjects", "ObjectList", StorageJobId=job)
+        }
+
+    def says(self) -> dict[str, object]:
+        """Everything that the API says of vaults, recovery points and objects."""
+        told: dict[str, object] = {}
+        for vault in self._pages("ListBackupVaults", "BackupVaultList"):
+            name = str(vault["BackupVaultName"])
+            points = self._pages("ListRecoveryPointsByBackupVault", "RecoveryPoints", BackupVaultName=name)
+            told[name] = (vault, points)
+            for point in points:
+                arn = str(point["RecoveryPointArn"])
+                described = self.call("DescribeRecoveryPoint", BackupVaultName=name, RecoveryPointArn=arn)
+                told[arn] = (described, self.contents(arn))
+        return told
+
+    def packs(self) -> list[Path]:
+        return sorted(path for path in (self.folder / "blobs" / "packs").rglob("*") if path.is_file())
+
+    def lose_catalog(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            (self.folder / f"catalog{suffix}").unlink(missing_ok=True)
+
+    def rebuild(self, **more: object) -> RebuildReport:
+        return rebuild(self.options, clock=self.clock, **more)  # type: ignore[arg-type]
+
+    def _object(self, job: str, listed: Mapping[str, object]) -> object:
+        token = listed["ObjectToken"]
+        metadata = self.call("GetObjectMetadata", StorageJobId=job, ObjectToken=token)
+        chunks = [
+            (_shown(chunk), bytes(self.call("GetChunk", StorageJobId=job, ChunkToken=chunk["ChunkToken"])["Data"]))  # type: ignore[call-overload]
+            for chunk in self._pages("ListChunks", "ChunkList", StorageJobId=job, ObjectToken=token)
+        ]
+        return _shown(listed), dict(metadata), chunks
+
+    def _pages(self, operation: str, member: str, **params: object) -> list[Mapping[str, object]]:
+        found: list[Mapping[str, object]] = []
+        while True:
+            answer = self.call(operation, **params)
+            found += answer[member]  # type: ignore[arg-type]
+            if answer.get("NextToken") is None:
+                return found
+            params["NextToken"] = answer["NextToken"]
+
+
+def _shown(entry: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in entry.items() if name not in HIDDEN}
+
+
+def flip(path: Path, offset: int) -> None:
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte[0] ^ 0x40]))
+
+
+def noise(seed: int, size: int) -> bytes:
+    return random.Random(seed).randbytes(size)

@@ -1,0 +1,241 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.catalog import chunk_index, packs
+from holdfast.catalog.packs import PackRow
+from holdfast.catalog.transaction import Tx
+from holdfast.model.errors import HoldfastError, UnusableKey
+from holdfast.upkeep.compaction_plan import SMALL_PACKS_MIN, Reason, plan
+from holdfast.upkeep.compactor import Compactor
+from holdfast.upkeep.gain import Gain
+from tests.upkeep.yard import Yard, noise
+
+
+def pack(number: int, total: int, dead: int, *, vault: int = 1, old_key: int = 0) -> PackRow:
+    return PackRow(number, bytes([number]), vault, bytes([vault]), total, dead, old_key)
+
+
+def test_the_plan_takes_first_what_gives_most_for_what_is_copied() -> None:
+    chosen = plan([pack(1, 1000, 300), pack(2, 100_000, 90_000), pack(3, 500, 250)], [], [])
+    assert [(choice.pack.pack_no, choice.reason) for choice in chosen] == [
+        (2, Reason.DEAD_SPACE),
+        (3, Reason.DEAD_SPACE),
+        (1, Reason.DEAD_SPACE),
+    ]
+    assert [choice.live_bytes for choice in chosen] == [9_952, 202, 652]
+
+
+def test_the_plan_names_each_pack_once_and_small_ones_only_in_numbers() -> None:
+    few = [pack(number, 500, 0, vault=2) for number in range(SMALL_PACKS_MIN - 1)]
+    many = [pack(100 + number, 500, 0) for number in range(SMALL_PACKS_MIN)]
+    chosen = plan([many[3]], [pack(99, 500, 0, old_key=1), many[3]], few + many)
+    assert [choice.pack.pack_no for choice in chosen] == [103, 99, 100, 101, 102, *range(104, 100 + SMALL_PACKS_MIN)]
+    assert [choice.reason for choice in chosen[:3]] == [Reason.DEAD_SPACE, Reason.OLD_KEY, Reason.SMALL]
+
+
+@pytest.fixture
+def half_dead(tmp_path: Path) -> Iterator[tuple[Yard, str]]:
+    """A store whose one pack is half dead, all of it collected and measured; and the kept recovery point."""
+    yard = Yard(tmp_path)
+    yard.vault()
+    job = yard.start("mail")
+    objects = {f"f{number}": noise(number, 9000) for number in range(12)}
+    for number, (name, data) in enumerate(objects.items()):
+        yard.put(job, f"dead{number}", noise(100 + number, 8000))
+        if number == 0:
+            kept_job = yard.start("home")
+        yard.put(kept_job, name, data)
+    kept = yard.commit(kept_job)
+    yard.abort(job)
+    yard = yard.reopened()
+    while any(worker.step(1) for worker in yard.collection.workers()[:4]):
+        pass
+    yard.check_accounts()
+    opened = [yard]
+    yield yard, kept
+    opened[0].close()
+
+
+def objects_of(kept: dict[str, bytes]) -> bool:
+    return kept == {f"f{number}": noise(number, 9000) for number in range(12)}
+
+
+def test_compaction_copies_what_lives_and_the_old_pack_goes(half_dead: tuple[Yard, str]) -> None:
+    yard, kept = half_dead
+    [old] = yard.pack_files()
+    gain = yard.collect_all()
+    [new] = yard.pack_files()
+    assert new != old
+    assert (gain.compacted_packs, gain.removed_packs, gain.damaged_frames) == (1, 1, 0)
+    assert gain.copied_bytes == yard.pack_files()[new] - 48
+    assert objects_of(yard.read(kept))
+    yard.check_accounts()
+    assert yard.collect_all() == Gain()
+
+
+def test_below_the_threshold_nothing_is_copied(half_dead: tuple[Yard, str]) -> None:
+    yard, _ = half_dead
+    before = yard.pack_files()
+    assert yard.collection.compactor.compact(60) is None
+    assert yard.pack_files() == before
+    assert yard.collection.compactor.compact(40) is not None
+
+
+def test_a_batch_is_bounded_and_the_next_step_goes_on(half_dead: tuple[Yard, str]) -> None:
+    yard, kept = half_dead
+    small = Compactor(yard.catalog, yard, yard.store.chunks, yard.ring, batch_bytes=20_000)
+    steps = []
+    while gain := small.step(1):
+        steps.append(gain.copied_bytes)
+        assert objects_of(yard.read(kept))
+    assert len(steps) == 6 and max(steps) <= 20_000  # two of 9 kB each, and the small manifest with the last
+    yard.collect_all()
+    yard.check_accounts()
+    assert objects_of(yard.read(kept))
+
+
+def test_nothing_is_copied_while_a_file_could_not_be_removed(half_dead: tuple[Yard, str]) -> None:
+    yard, _ = half_dead
+    yard.commits.submit((), lambda tx, _: tx.run("INSERT INTO doomed_packs (uid, vault_uid) VALUES (x'00', x'00')"))
+    assert yard.collection.compactor.step(1) is None
+
+
+def flip(yard: Yard, name: str, object_name: str) -> None:
+    """Damages the frame that the object's chunk stands in."""
+    [(offset, length)] = yard.fetch(
+        "SELECT c.frame_offset, c.frame_bytes FROM objects o JOIN object_chunks r USING (object_no)"
+        f" JOIN chunks c USING (chunk_no) WHERE o.name = '{object_name}' AND o.state = 'WHOLE'"
+    )
+    path = yard.folder / "blobs" / name
+    data = bytearray(path.read_bytes())
+    data[int(str(offset)) + int(str(length)) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_damaged_frame_is_marked_and_left_and_its_pack_not_chosen_again(half_dead: tuple[Yard, str]) -> None:
+    yard, kept = half_dead
+    [old] = yard.pack_files()
+    flip(yard, old, "f5")
+    gain = yard.collect_all()
+    assert (gain.damaged_frames, gain.removed_packs) == (1, 0)
+    assert yard.fetch("SELECT bad, count(*) FROM chunks GROUP BY bad")[1] == (1, 1)
+    assert old in yard.pack_files()
+    assert yard.collect_all() == Gain()
+    yard.check_accounts()
+    # The same bytes once more heal the object, and then the old pack goes.
+    yard.backup("mail", {"again": noise(5, 9000)})
+    assert objects_of(yard.read(kept))
+    assert yard.collect_all().removed_packs == 1
+    assert old not in yard.pack_files()
+    yard.check_accounts()
+
+
+def test_a_missing_pack_marks_its_chunks_and_ends_in_no_loop(half_dead: tuple[Yard, str]) -> None:
+    yard, kept = half_dead
+    [old] = yard.pack_files()
+    (yard.folder / "blobs" / old).rename(yard.folder / "elsewhere")
+    yard.collect_all()
+    assert yard.number("SELECT count(*) FROM chunks WHERE bad = 0") == 0
+    yard.blobs.close()
+    (yard.folder / "elsewhere").rename(yard.folder / "blobs" / old)
+    assert objects_of(yard.read(kept))
+
+
+def test_a_chunk_that_was_healed_while_it_was_copied_stays_where_it_was_healed(half_dead: tuple[Yard, str]) -> None:
+    yard, kept = half_dead
+
+    def heal_first() -> None:
+        yard.before_submit = lambda: None
+
+        def mark(tx: Tx, _: object) -> None:
+            tx.run("UPDATE chunks SET bad = 1")
+
+        yard.commits.submit((), mark)
+        yard.backup("mail", {f"f{number}": noise(number, 9000) for number in range(12)})
+
+    yard.before_submit = heal_first
+    yard.collection.compactor._writes = yard
+    assert yard.collection.compactor.step(1)
+    yard.collect_all()
+    yard.check_accounts()
+    assert objects_of(yard.read(kept))
+
+
+def test_after_a_rotation_frames_are_sealed_under_the_newer_key(half_dead: tuple[Yard, str]) -> None:
+    yard, kept = half_dead
+    yard.collect_all()
+    [(vault_uid,)] = yard.fetch("SELECT uid FROM vaults")
+    assert isinstance(vault_uid, bytes)
+    yard.ring.rotate(vault_uid)
+    yard.packs.turn_over(vault_uid)
+    yard.commits.submit((), lambda tx, _: tx.run("UPDATE packs SET old_key = 1"))
+    [old] = yard.pack_files()
+    assert yard.collect_all().compacted_packs == 1
+    [new] = yard.pack_files()
+    content = (yard.folder / "blobs" / new).read_bytes()
+    assert new != old and content[48 + 12 : 48 + 16] == (2).to_bytes(4, "big")  # the key number of the first frame
+    assert objects_of(yard.read(kept))
+    assert yard.collect_all() == Gain()
+
+
+def test_many_small_packs_become_one(tmp_path: Path) -> None:
+    yard = Yard(tmp_path)
+    yard.vault()
+    points = {}
+    for number in range(SMALL_PACKS_MIN):
+        points[yard.backup(f"s{number}", {"a": noise(number, 3000)})] = number
+        yard = yard.reopened()
+    assert yard.collect_all().compacted_packs == SMALL_PACKS_MIN
+    assert len(yard.pack_files()) == 1
+    for uid, number in points.items():
+        assert yard.read(uid) == {"a": noise(number, 3000)}
+    yard.check_accounts()
+    yard.close()
+
+
+def test_a_vault_whose_keys_cannot_be_used_keeps_no_other_waiting(half_dead: tuple[Yard, str]) -> None:
+    yard, kept = half_dead
+    told: list[HoldfastError] = []
+
+    class Refusing:
+        def open(self, vault_uid: bytes) -> object:
+            raise UnusableKey("the key is disabled")
+
+    refused = Compactor(yard.catalog, yard, yard.store.chunks, Refusing(), told.append)  # type: ignore[arg-type]
+    before = yard.pack_files()
+    for _ in range(5):
+        refused.step(1)
+    assert [error.message for error in told] == ["the key is disabled"]
+    assert yard.pack_files() == before
+    assert objects_of(yard.read(kept))
+
+
+def test_packs_of_a_vault_without_keys_are_not_chosen(half_dead: tuple[Yard, str]) -> None:
+    yard, _ = half_dead
+    yard.commits.submit((), lambda tx, _: tx.run("UPDATE vaults SET shredded_us = 1"))
+    assert yard.collection.compactor.step(1) is None
+
+
+def test_a_reader_follows_a_chunk_to_where_it_was_moved(half_dead: tuple[Yard, str]) -> None:
+    from holdfast.dataplane.job_refs import vault_of
+    from holdfast.dataplane.reading import read_chunk
+
+    yard, _ = half_dead
+    with yard.catalog.snapshot() as tx:
+        rows = [
+            chunk_index.find_by_number(tx, 1, number)
+            for (number,) in tx.all("SELECT chunk_no FROM chunks WHERE raw_bytes = 9000")
+        ]
+    assert yard.collect_all().removed_packs == 1
+    keys = vault_of(yard.store, yard.start("home")).keys
+    assert sorted(read_chunk(yard.store, keys, row) for row in rows if row) == sorted(noise(n, 9000) for n in range(12))
+    assert yard.number("SELECT count(*) FROM chunks WHERE bad = 1") == 0
+
+
+def test_a_pack_is_doomed_only_while_it_is_empty(half_dead: tuple[Yard, str]) -> None:
+    yard, _ = half_dead
+    pack_no = yard.number("SELECT pack_no FROM packs")
+    assert not yard.commits.submit((), lambda tx, _: packs.doom(tx, pack_no))
+    assert len(yard.pack_files()) == 1

@@ -1,0 +1,13 @@
+"""Every planted bug, in the order of the life of a chunk."""
+
+from torture.planted import asking, collecting, keeping, reading, rebuilding, writing
+from torture.planted.bug import Bug
+
+BUGS: tuple[Bug, ...] = (
+    *writing.BUGS,
+    *reading.BUGS,
+    *asking.BUGS,
+    *collecting.BUGS,
+    *keeping.BUGS,
+    *rebuilding.BUGS,
+)

@@ -1,0 +1,221 @@
+"""What happens to a store beside its use: damage, collection, verification, rotation of keys, rebuilding, a kill.
+
+None of it may change what the service shows, except that a damaged chunk may be an error until its bytes are sent again
+(or repaired), and that a rebuild ends the jobs that ran.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from holdfast.app.config import StoreOptions
+from holdfast.app.key_care import rotate_root
+from holdfast.app.rebuild import rebuild
+from holdfast.app.unlock import Unlock
+from holdfast.model.arn import source_arn
+from holdfast.model.errors import NotFound
+from holdfast.packfile.layout import Kind
+from torture import killed_life
+from torture.content import Content, Piece
+from torture.dictionary import Dictionary, Point, Running
+from torture.killed_life import Step
+from torture.looking import Found, Look, pieces_of
+from torture.tampering import flip, frames_of, pack_files
+from torture.world import SOURCES, World, chosen, refused
+
+POOL = tuple(Piece(seed, length) for seed, length in enumerate([33, 200, 1, 70, 512, 64, 4000, 90, 0, 300, 257, 1500]))
+"""Every chunk and blob of a run is one of these, so that equal chunks meet again and again."""
+Damage = tuple[str, str, int]
+"""ARN, object name, and index of a chunk; -1 is the metadata blob."""
+_CALLS_MAX = 30
+
+
+class TroubledWorld(World):
+    """A World with the steps that trouble it."""
+
+    def corrupt(self, pack: int, frame: int, place: int, bit: int) -> None:
+        """One bit of a frame on disk. Nobody is told; the next look finds it if a view needs the chunk."""
+        packs = self.inside.packs()
+        path = chosen(packs, pack) if packs else None
+        frames = frames_of(path) if path else []
+        if not path or not frames:
+            return
+        hit = chosen(frames, frame)
+        place = hit.offset + place % hit.header.frame_bytes
+        keys = self.inside.system.keys.open(hit.header.vault)
+        vault = self.inside.vault_names()[hit.header.vault.hex()]
+        pieces = [piece for piece in POOL if keys.chunk_id(piece.digest()) == hit.header.frame_id]
+        assert len(pieces) == (hit.header.kind == Kind.CHUNK), "a chunk that nobody sent"
+
+        def change(model: Dictionary, _: object) -> None:
+            if not pieces:
+                model.sick_manifests = True
+                model.scars.add(path.name)
+            model.damaged.setdefault(vault, {}).update(dict.fromkeys(pieces, False))
+
+        self._deed(lambda: flip(path, place, 1 << bit), change)
+
+    def heal(self, source: int, name: int, choice: int, way: int) -> None:
+        """Sends the bytes of a chunk that a reader found damaged once more: from here on it must be there again."""
+        noticed = [piece for piece, found in self.model.damaged.get(SOURCES[source][0], {}).items() if found]
+        if noticed:
+            self.put(source, name, Content(((0, chosen(noticed, choice)),)), way)
+
+    def collect(self, threshold: int, dry: bool) -> None:
+        """Collection and compaction until there is nothing left to do."""
+        if dry:
+            self.inside.call("CollectGarbage", DryRun=True, CompactThreshold=threshold)
+            return
+        for _ in range(_CALLS_MAX):
+            if self.inside.call("CollectGarbage", Seconds=1, CompactThreshold=threshold)["Done"]:
+                return
+        raise AssertionError(f"collection is not done after {_CALLS_MAX} calls")
+
+    def collect_everything(self) -> None:
+        """The same after a restart, so that no pack is still written to: then nothing may stay that nobody needs."""
+        self.restart()
+        before = set(pack_files(self.directory))
+        self.collect(threshold=1, dry=False)
+        busy = {vault for (vault, _), series in self.model.series.items() if series.running}
+        for path in before.intersection(pack_files(self.directory)):
+            vault = self.inside.vault_names()[path.parent.name]
+            if vault in busy or self.model.damaged.get(vault) or self.model.sick_manifests:
+                continue
+            needed = {piece for point in self.model.all_points(vault).values() for piece in pieces_of(point.view)}
+            keys = self.inside.system.keys.open(bytes.fromhex(path.parent.name))
+            ids = {keys.chunk_id(piece.digest()) for piece in needed}
+            chunks = [frame.header for frame in frames_of(path) if frame.header.kind == Kind.CHUNK]
+            dead = sum(header.frame_bytes for header in chunks if header.frame_id not in ids)
+            assert dead * 100 <= path.stat().st_size, f"{path}: {dead} bytes of chunks stay that no point needs"
+
+    def rotate_key(self, source: int) -> None:
+        """A new frame key for the source's vault."""
+        self.inside.call("RotateVaultKey", BackupVaultName=SOURCES[source][0])
+
+    def rotate_root(self) -> None:
+        """A new root key."""
+        self.inside.close()
+        rotate_root(self.directory, Unlock())
+        self.open()
+
+    def verify(self, source: int | None) -> None:
+        """Of everything, or of a source: what is named must be exactly what a reader cannot read."""
+        scope = {} if source is None else {"ResourceArn": source_arn(SOURCES[source][1])}
+        of = [one for (_, name), one in self.model.series.items() if source is None or name == SOURCES[source][1]]
+        points = [point for series in of for point in series.points.values()]
+        if source is not None and not points:
+            refused(NotFound, lambda: self._verified(scope))
+            return
+        reported, sick = self._verified(scope)
+        true = {damage for point in points for damage in self._unreadable(point)}
+        assert reported == true, f"verify names {sorted(reported - true)} and leaves out {sorted(true - reported)}"
+        assert not sick or self.model.sick_manifests, f"{sick} are named although nobody damaged them"
+        if source is None and not sick:
+            self.model.sick_manifests = False
+
+    def rebuild(self, replace: bool) -> None:
+        """A new catalog from packs and keys, in place of the old one or because it is gone. Jobs end with the old one.
+
+        A damaged manifest or record must be made good first, which `verify` does. Its old frame may still lie dead in a
+        pack, and then nobody can tell that it is not missed: the rebuild holds collection back, and that is released.
+        """
+        self.verify(None)
+        if self.model.sick_manifests:
+            return
+        self.inside.close()
+        if not replace:
+            for suffix in ("", "-wal", "-shm"):
+                (self.directory / f"catalog{suffix}").unlink(missing_ok=True)
+        report = rebuild(StoreOptions(self.directory), replace=replace, clock=self.clock)
+        assert not report.lost, report.lost
+        scars = self.model.scars & {path.name for path in pack_files(self.directory)}
+        assert scars or not report.holds, report.holds
+        for series in self.model.series.values():
+            series.running = None
+            for point in series.points.values():
+                point.reader = None
+        self.open()
+        if report.holds:
+            answer = self.inside.call("CollectGarbage", Seconds=1)
+            assert answer["Hold"], "a store that is held back collects"
+            self.inside.call("CollectGarbage", Seconds=1, ReleaseHold=True)
+
+    def _verified(self, scope: Mapping[str, object]) -> tuple[set[Damage], list[object]]:
+        """What VerifyStore names: objects of points with a chunk's index, and damaged manifests and records."""
+        damages: set[Damage] = set()
+        sick: list[object] = []
+        token: Mapping[str, object] = {}
+        for _ in range(_CALLS_MAX):
+            answer = self.inside.call("VerifyStore", Seconds=1, **(token or scope))
+            damages |= {
+                (one["RecoveryPointArn"], one["ObjectName"], one["ChunkIndex"]) for one in answer["Damages"]
+            }
+            sick += [*answer["DamagedManifests"], *answer["DamagedRecords"]]
+            if answer["NextToken"] is None:
+                return damages, sick
+            token = {"NextToken": answer["NextToken"]}
+        raise AssertionError(f"verification is not done after {_CALLS_MAX} calls")
+
+    def _unreadable(self, point: Point) -> set[Damage]:
+        """What of a point a reader gets errors for."""
+        look, found = self.look(point), Found()
+        look.enter(found)
+        look.read(found)
+        lost = found.lost()
+        chunks = {
+            (point.arn, name, index)
+            for name, content in point.view.items()
+            for index, piece in content.chunks
+            if piece in lost
+        }
+        return chunks | {(point.arn, name, -1) for name, content in point.view.items() if content.blob in lost}
+
+    def kill(self, steps: Sequence[Step], blow: int) -> None:
+        """Another process does `steps` and is killed, latest when it has done them; then the store is opened again.
+
+        What was acknowledged must be there; of what was under way, all or nothing.
+        """
+        self.inside.close()
+        end = killed_life.live(self, steps, blow)
+        self.model = end.acknowledged
+        self.clock.us = max(self.model.now_us, end.possible.now_us if end.possible else 0) + 1_000_000
+        self.open()
+        self._find_out(end.possible)
+
+    def _find_out(self, possible: Dictionary | None) -> None:
+        """Makes the dictionary say what became of the request that was under way."""
+        if possible is not None and not self._is_so(self.model):
+            assert self._is_so(possible), "after the kill the store holds neither the state before a request nor after it"
+            self.model = possible
+        for (vault, name), series in self.model.series.items():
+            if series.running is None:
+                continue
+            # The answer of the start may be what got lost: the list of jobs has it.
+            [job] = self._jobs(vault, name)
+            series.running.job, series.running.arn = job["BackupJobId"], job["RecoveryPointArn"]
+            series.running.stray_uploads = True
+            committing = possible is not None and possible.series[vault, name].running is None
+            if committing and series.running.arn in possible.series[vault, name].points:
+                # A commit that was begun is made again, as a client that got no answer would do it.
+                self._commit((vault, name), series.running, drop=True)
+
+    def _is_so(self, model: Dictionary) -> bool:
+        """Whether points, jobs and names are those of `model`; their bytes are for `check`."""
+        for (vault, name), series in model.series.items():
+            listed = [arn for arn, shown in self.inside.points(vault).items() if shown["ResourceArn"] == source_arn(name)]
+            running = [job["BackupJobId"] for job in self._jobs(vault, name)]
+            known = [series.running.job] if series.running else []
+            if listed[::-1] != list(series.points) or len(running) != len(known):
+                return False
+            if running and known != [""] and (running != known or not self._shows(series.running)):
+                return False
+        return True
+
+    def _shows(self, running: Running | None) -> bool:
+        assert running is not None
+        found = Found()
+        Look(self.inside, running.job, running.view).enter(found)
+        return not found.wrong
+
+    def _jobs(self, vault: str, name: str) -> list[Any]:
+        chosen_by: Mapping[str, object] = {"ByBackupVaultName": vault, "ByResourceArn": source_arn(name), "ByState": "RUNNING"}
+        return list(self.inside.pages("ListBackupJobs", "BackupJobs", **chosen_by))
