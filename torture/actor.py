@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from holdfast.model.errors import CallerError, NotFound
+from torture.beliefs import Job
 from torture.content import Content, Piece
 from torture.hand import Hand, vault_of
 from torture.journal import LedgerJournal
-from torture.ledger import Job
 
 _SEEDS = 48
 _LENGTHS = (0, 1, 63, 700, 1500, 2900, 4096, 4097, 9000, 30_000, 90_000)
@@ -20,7 +20,7 @@ _SPARSE_INDEXES = (0, 1, 2, 7, 2**40)
 _BATCH = 6
 
 
-def warm_up() -> None:
+def make_pieces() -> None:
     """Make all pieces that actors use, so that processes forked from here have them."""
     for piece in map(_piece, range(_SEEDS)):
         piece.data()

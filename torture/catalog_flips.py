@@ -22,7 +22,7 @@ KILLED = ("catalog", "catalog-wal", "catalog-shm")
 def flip_catalog(
     image: Path, names: tuple[str, ...], store: LittleStore, folder: Path, random: Random, goes_on: GoesOn, tally: Tally
 ) -> None:
-    """One bit of every byte of those files of a store's directory, in random order; all is opened and read each time."""
+    """One bit of every byte of those files of a store, in random order; all is opened and read each time."""
     ends: list[tuple[int, str]] = []
     total = 0
     for name in names:

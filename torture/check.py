@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from holdfast.client.api import Api
 from holdfast.model.arn import source_arn
 from holdfast.model.errors import HoldfastError
+from torture.beliefs import RUNNING, Job, Point, View
 from torture.compare import compare
 from torture.hand import Hand
 from torture.journal import Journal
-from torture.ledger import RUNNING, Job, Ledger, Point, View
+from torture.ledger import Ledger
 from torture.lines import SeenJob, SeenObjects, SeenPoint, SeenVaults
 
 

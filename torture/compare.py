@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from holdfast.client.answers import ScannedObject
 from holdfast.client.api import Api
 from holdfast.model import checksum
+from torture.beliefs import View
 from torture.content import Content
-from torture.ledger import View
 from torture.read_back import read_back
 
 

@@ -8,6 +8,7 @@ import random
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 from holdfast.client.api import Api
 from holdfast.model.errors import CallerError
@@ -34,8 +35,8 @@ class Crew:
         for source in SOURCES:
             conductor = Conductor(hand, journal, source, "c", random.Random(dice.random()), life)
             mate = Mate(hand, journal, source, "m", random.Random(dice.random()), life)
-            self._works.append(lambda conductor=conductor: conductor.backup(self._stop.is_set))
-            self._works.append(lambda mate=mate: mate.join_in() or self._stop.wait(0.001))
+            self._works.append(partial(conductor.backup, self._stop.is_set))
+            self._works.append(partial(self._join_in, mate))
         reader = random.Random(dice.random())
         self._works.append(lambda: self._read_a_point(service.api, reader))
         carer = Carer(service, VAULTS, random.Random(dice.random()))
@@ -65,16 +66,18 @@ class Crew:
             self.findings.append(traceback.format_exc())
             self._stop.set()
 
+    def _join_in(self, mate: Mate) -> None:
+        if not mate.join_in():
+            self._stop.wait(0.001)
+
     def _read_a_point(self, api: Api, dice: random.Random) -> None:
         """A restore that runs while points are deleted, chunks collected and packs rewritten under it."""
-        ledger = self._journal.ledger
         with self._journal.lock:
-            points = [point for point in ledger.points.values() if point.there and not point.view.is_doubtful()]
-            view = None
-            if points:
-                point = dice.choice(points)
-                view = point.view.copy()
-        if view is None:
+            kept = self._journal.ledger.points.values()
+            points = [point for point in kept if point.there and not point.view.is_doubtful()]
+            point = dice.choice(points) if points else None
+            view = point.view.copy() if point else None
+        if point is None or view is None:
             self._stop.wait(0.002)
             return
         try:

@@ -64,8 +64,8 @@ class Dictionary:
     series: dict[Source, Series]
     now_us: int
     damaged: dict[str, dict[Piece, bool]] = field(default_factory=dict)
-    """Chunks by vault whose frame on disk was damaged: reading one may be an error. True once it was: then the next time
-    that the same bytes are sent, they must be stored anew."""
+    """Chunks by vault whose frame on disk was damaged: reading one may be an error. True once it was: then they must be
+    stored anew when the same bytes are sent again."""
     sick_manifests: bool = False
     """Whether a frame of a manifest or a record may be damaged: a rebuild would miss it."""
 

@@ -18,7 +18,7 @@ from torture.key_flips import flip_keys, key_files
 from torture.little_store import LittleStore
 from torture.pack_flips import flip_and_heal, flip_bytes
 from torture.section import Budget, Figures, Report
-from torture.tampering import GoesOn, Tally
+from torture.tampering import GoesOn, Tally, swift_place
 
 NAME = "bit flips"
 _LOSSES_SHOWN = 20
@@ -84,11 +84,13 @@ def run(budget: Budget, report: Report) -> Figures:
     images = make_images(budget.folder)
     tally = Tally()
     open_shares = sum(share for _, share in PARTS.values())
-    for number, (words, (part, share)) in enumerate(PARTS.items()):
-        until = time.monotonic() + budget.left() * share / open_shares
-        open_shares -= share
-        part(images, budget.folder, Random(budget.seed + number), lambda _, until=until: time.monotonic() < until, tally)
-        report(f"{NAME}, {words}: {_progress(tally)}")
+    with swift_place() as place:
+        for number, (words, (part, share)) in enumerate(PARTS.items()):
+            until = time.monotonic() + budget.left() * share / open_shares
+            open_shares -= share
+            in_time: GoesOn = lambda _, until=until: time.monotonic() < until  # noqa: E731 - named for its type
+            part(images, place, Random(budget.seed + number), in_time, tally)
+            report(f"{NAME}, {words}: {_progress(tally)}")
     losses = [f"seed {budget.seed}, {one} (store: {images.stopped})" for one in tally.wrong[:_LOSSES_SHOWN]]
     if len(tally.wrong) > _LOSSES_SHOWN:
         losses.append(f"and {len(tally.wrong) - _LOSSES_SHOWN} more")
@@ -96,5 +98,7 @@ def run(budget: Budget, report: Report) -> Figures:
 
 
 def _progress(tally: Tally) -> str:
-    tried = sum(count for words, count in tally.counts.items() if words.startswith("flips of") and words.count(" ") == 2)
+    tried = sum(
+        count for words, count in tally.counts.items() if words.startswith("flips of") and words.count(" ") == 2
+    )
     return f"{tried} flips so far, {len(tally.wrong)} wrong"

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from holdfast.wire.specs import load
-from torture.actor import warm_up
 from torture.journal import Follower
 from torture.ledger import Ledger
-from torture.life import DONE, READY, Place, Plan, fork
+from torture.life import DONE, READY, REBUILDING, Place, Plan, fork
 from torture.tether import die_with_parent
+from torture.warm import warm_up
 
 EVERYTHING = 1_000_000
 _READY_SECONDS_MAX = 60.0
@@ -62,6 +61,8 @@ class Pace:
     """The others end once their journal has grown by up to these bytes (about two hundred a request), ..."""
     last_seconds: float = 0.004
     """... at some moment within these seconds."""
+    rebuild_share: float = 0.3
+    """Of lives that begin by making the catalog anew; half of these end while they do it."""
 
 
 class ForkServer:
@@ -74,7 +75,7 @@ class ForkServer:
         self._attack = attack
         self._pace = pace
         self._strikes = strikes
-        self.counts = {strikes: 0, "acknowledgements": 0, "checks of everything": 0, "stores": 0}
+        self.counts = {strikes: 0, "acknowledgements": 0, "checks of everything": 0, "rebuilds": 0, "stores": 0}
         self.findings: list[str] = []
 
     def run(self, until: float, lives_min: int) -> None:
@@ -106,11 +107,17 @@ class ForkServer:
     def _live_and_die(self, place: Place, ledger: Ledger, follower: Follower, number: int) -> None:
         pace = self._pace
         everything = number % pace.everything_every == pace.everything_every - 1
-        plan = Plan(number, self._dice.getrandbits(48))
+        rebuild = self._dice.random() < pace.rebuild_share
+        plan = Plan(number, self._dice.getrandbits(48), rebuild=rebuild)
         if everything:
-            plan = Plan(number, plan.seed, points_max=EVERYTHING, objects_max=EVERYTHING)
+            plan = Plan(number, plan.seed, EVERYTHING, EVERYTHING, rebuild=rebuild)
+        rebuild = rebuild or ledger.rebuilding
         pid, ready = fork(place, ledger, plan)
-        if not everything and self._dice.random() < pace.early_share:
+        if rebuild and self._dice.random() < 0.5:
+            # Not on every store has it begun by then: a store without points has nothing to be made anew from.
+            self._hear(pid, ready, place, REBUILDING)
+            time.sleep(self._dice.random() * pace.early_seconds)
+        elif not everything and self._dice.random() < pace.early_share:
             time.sleep(self._dice.random() * pace.early_seconds)
         elif self._hear(pid, ready, place, READY):
             self.counts["checks of everything"] += everything
@@ -146,7 +153,11 @@ class ForkServer:
     def _hear(self, pid: int, ready: int, place: Place, word: bytes) -> bool:
         """Whether the life said the word; one that ended, or hangs, did not."""
         if select.select([ready], [], [], _READY_SECONDS_MAX)[0]:
-            return os.read(ready, 1) == word
+            heard = os.read(ready, 1)
+            if heard == REBUILDING != word:
+                self.counts["rebuilds"] += 1
+                return self._hear(pid, ready, place, word)
+            return heard == word
         os.kill(pid, signal.SIGUSR1)
         time.sleep(1)
         self.findings.append(f"a life hung for {_READY_SECONDS_MAX:.0f} s: its stacks are in {place.findings}")
@@ -174,8 +185,7 @@ def serve_lane(make: Callable[[Path, int], ForkServer]) -> int:
     until = time.monotonic() + seconds
     folder.mkdir(parents=True, exist_ok=True)
     die_with_parent()
-    load()  # what every life needs and no life changes
-    warm_up()
+    warm_up(folder)
     server = make(folder, seed)
     server.run(until, lives_min)
     print(json.dumps({**server.counts, "findings": server.findings}), flush=True)

@@ -29,7 +29,9 @@ def flip_keys(
     image: Path, files: Sequence[Path], store: LittleStore, folder: Path, random: Random, goes_on: GoesOn, tally: Tally
 ) -> None:
     """All eight bits of every byte of those files, in random order."""
-    bits = [(file, offset, bit) for file in files for offset in range((image / file).stat().st_size) for bit in range(8)]
+    bits = [
+        (file, offset, bit) for file in files for offset in range((image / file).stat().st_size) for bit in range(8)
+    ]
     random.shuffle(bits)
     tally.counts["bits of keys to flip"] += len(bits)
     place = fresh_copy(image, folder / "keys")
@@ -86,7 +88,9 @@ def _check(place: Path, store: LittleStore, acknowledged: dict[str, str], what: 
             look.read(found)
     finally:
         inside.close()
-    tally.blame(f"{what}, put back", [*found.wrong, *(f"{asked} is {error!r}" for asked, error in found.errors.items())])
+    tally.blame(
+        f"{what}, put back", [*found.wrong, *(f"{asked} is {error!r}" for asked, error in found.errors.items())]
+    )
 
 
 def _may_be(error: Exception) -> bool:

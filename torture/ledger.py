@@ -10,9 +10,8 @@ stopping jobs of one source, and deleting its points, is for one thread.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from torture.content import Content, Piece
+from torture.beliefs import ABORTED, COMPLETED, RUNNING, Job, Point, Possible, Upload, View
 from torture.lines import (
     Acked,
     Begun,
@@ -22,6 +21,8 @@ from torture.lines import (
     Line,
     Make,
     Open,
+    Rebuilding,
+    Rebuilt,
     Refused,
     SeenJob,
     SeenObjects,
@@ -33,81 +34,6 @@ from torture.lines import (
     Stop,
 )
 
-RUNNING, COMPLETED, ABORTED = "RUNNING", "COMPLETED", "ABORTED"
-Possible = frozenset[Content | None]
-"""What an object name may stand for; None: nothing is there."""
-ABSENT: Possible = frozenset([None])
-
-
-@dataclass(slots=True, eq=False)
-class View:
-    """Names and what each may stand for. A committed job's view is its point's: the very same one."""
-
-    objects: dict[str, Possible] = field(default_factory=dict)
-    looked_at: bool = False
-    """Whether all its names were found right once, after a crash, since its last change."""
-
-    def possible(self, name: str) -> Possible:
-        """What `name` may stand for."""
-        return self.objects.get(name, ABSENT)
-
-    def may_be(self, name: str, possible: Possible) -> None:
-        """From now on `name` stands for one of these."""
-        self.looked_at = False
-        if possible == ABSENT:
-            self.objects.pop(name, None)
-        else:
-            self.objects[name] = possible
-
-    def is_doubtful(self) -> bool:
-        """Whether any name may stand for more than one thing."""
-        return any(len(possible) > 1 for possible in self.objects.values())
-
-    def copy(self) -> "View":
-        """A view of its own that begins equal."""
-        return View(dict(self.objects))
-
-
-@dataclass(slots=True, eq=False)
-class Upload:
-    """An upload that was started: chunks that were acknowledged, and those nobody knows of."""
-
-    job: str
-    name: str
-    chunks: dict[int, Piece] = field(default_factory=dict)
-    doubtful: dict[int, Piece] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A backup job that was acknowledged."""
-
-    uid: str
-    source: str
-    view: View
-    states: set[str] = field(default_factory=lambda: {RUNNING})
-    """One of these it is in."""
-    commit_begun: bool = False
-    """A commit was asked for: it may have stopped halfway, and then the job takes nothing but another commit or a stop."""
-    uploads: dict[str, Upload] = field(default_factory=dict)
-
-    def takes_objects(self) -> bool:
-        """Whether it surely runs and surely takes objects."""
-        return self.states == {RUNNING} and not self.commit_begun
-
-
-@dataclass(slots=True, eq=False)
-class Point:
-    """A recovery point that was acknowledged or seen."""
-
-    arn: str
-    source: str
-    view: View
-    order: int
-    """Of two points of one source the greater is the newer."""
-    there: bool | None = True
-    """None while a deletion of it is in doubt."""
-
 
 class Ledger:
     """What the store must hold after the lines that were applied. Not for two threads at once."""
@@ -118,6 +44,8 @@ class Ledger:
         self.points: dict[str, Point] = {}
         self.doubtful_starts: dict[str, str] = {}
         """Source by idempotency token: jobs that may have been started; starting with the token again tells."""
+        self.rebuilding = False
+        """The catalog is being made anew: until that is done there may be none."""
         self.acknowledged = 0
         """Requests answered with success."""
         self.wrong: list[str] = []
@@ -157,6 +85,8 @@ class Ledger:
                 for name, content in objects.items():
                     view.may_be(name, frozenset([content]))
                 view.looked_at = True
+            case Rebuilding() | Rebuilt():
+                self._rebuild(line)
 
     def sources(self) -> list[str]:
         """Every source that a job or a point is known of, in order."""
@@ -253,7 +183,22 @@ class Ledger:
                 # until somebody looks.
                 return
 
+    def _rebuild(self, line: Rebuilding | Rebuilt) -> None:
+        self.rebuilding = isinstance(line, Rebuilding)
+        if not self.rebuilding:
+            return
+        for job in self.jobs.values():
+            if job.commit_begun and job.states == {RUNNING} and job.point is not None:
+                # Its manifest may be durable and whole though its transaction is not: nobody can tell that commit from
+                # one that was answered, and nobody was told that it failed.
+                self._complete(job, job.point)
+                self.points[job.point].there = None
+        self.jobs.clear()
+        for point in self.points.values():
+            point.view.looked_at = False
+
     def _see_job(self, job: Job, state: str, point: str | None) -> None:
+        job.point = point
         if state == COMPLETED and point is not None:
             self._complete(job, point)
         else:

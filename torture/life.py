@@ -13,17 +13,21 @@ import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from holdfast.app.rebuild import rebuild
 from torture.check import Checker
 from torture.crew import VAULTS, Crew
 from torture.hand import Hand
 from torture.journal import LedgerJournal
 from torture.ledger import Ledger
-from torture.service import Service, opened
+from torture.lines import Rebuilding, Rebuilt
+from torture.service import Service, opened, options
 from torture.tether import die_with_parent
 
 NUMBERS_PER_LIFE = 1_000_000
 READY = b"r"
+REBUILDING = b"b"
 DONE = b"d"
 
 
@@ -61,6 +65,8 @@ class Plan:
     """Older points whose names are checked again at the beginning."""
     objects_max: int = 4
     """Objects of each view whose bytes are checked at the beginning."""
+    rebuild: bool = False
+    """First of all make the catalog anew."""
     last: bool = False
     """Only check, then end."""
 
@@ -92,6 +98,11 @@ def _live(place: Place, ledger: Ledger, plan: Plan, ready: int) -> int:
         faulthandler.register(signal.SIGUSR1, findings)
         dice = random.Random(plan.seed)
         journal = LedgerJournal(ledger, place.journal)
+        if plan.rebuild or ledger.rebuilding:
+            wrong = _rebuild(place, journal, plan, dice, log, ready)
+            if wrong:
+                _note(place, wrong)
+                return 1
         with opened(place.store, log) as service:
             hand = Hand(service.api, journal, plan.number * NUMBERS_PER_LIFE)
             wrong = _check(service, hand, journal, plan, dice)
@@ -108,6 +119,31 @@ def _live(place: Place, ledger: Ledger, plan: Plan, ready: int) -> int:
             crew.stop()
             _note(place, crew.findings)
             return 1
+
+
+def _rebuild(
+    place: Place, journal: LedgerJournal, plan: Plan, dice: random.Random, log: IO[str], ready: int
+) -> list[str]:
+    """Look at everything, lose the catalog or say that it is not to be trusted, and make it anew from the packs."""
+    ledger = journal.ledger
+    if not ledger.rebuilding:
+        with opened(place.store, log) as service:
+            hand = Hand(service.api, journal, plan.number * NUMBERS_PER_LIFE + NUMBERS_PER_LIFE // 2)
+            wrong = _check(service, hand, journal, plan, dice)
+            if wrong or not ledger.points:
+                return wrong
+        journal.write(Rebuilding())
+        if dice.random() < 0.5:
+            for file in place.store.glob("catalog*"):
+                file.unlink()
+    os.write(ready, REBUILDING)
+    report = rebuild(options(place.store), replace=True)
+    journal.write(Rebuilt())
+    for file in place.store.glob("catalog.replaced*"):
+        file.unlink()
+    if report.is_whole:
+        return []
+    return [f"a rebuild lost something: {report.lost} {report.missing} {report.holds} {report.notes}"]
 
 
 def _check(service: Service, hand: Hand, journal: LedgerJournal, plan: Plan, dice: random.Random) -> list[str]:

@@ -119,7 +119,15 @@ class SeenObjects(msgspec.Struct, frozen=True, tag=True):
     objects: dict[str, Content | None]
 
 
-Line = Begun | Acked | Refused | SeenVaults | SeenJob | SeenPoint | SeenObjects
+class Rebuilding(msgspec.Struct, frozen=True, tag=True):
+    """Everything was looked at, and now the catalog is lost or replaced: jobs that run go with it, points must not."""
+
+
+class Rebuilt(msgspec.Struct, frozen=True, tag=True):
+    """The catalog was made anew."""
+
+
+Line = Begun | Acked | Refused | SeenVaults | SeenJob | SeenPoint | SeenObjects | Rebuilding | Rebuilt
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)

@@ -17,10 +17,11 @@ from pathlib import Path
 
 _CLONE_NEWNS = 0x00020000
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
-_LOOP_GET_STATUS64, _LOOP_SET_STATUS64 = 0x4C05, 0x4C04
+_LOOP_CTL_GET_FREE, _LOOP_SET_FD, _LOOP_SET_STATUS64 = 0x4C82, 0x4C00, 0x4C04
 _LOOP_INFO_BYTES, _LOOP_FLAGS_AT, _LOOP_AUTOCLEAR = 232, 52, 4
 _FS_IOC_SHUTDOWN, _NO_LOG_FLUSH = 0x8004587D, 2
 _UMOUNT_SECONDS_MAX = 10.0
+_ATTEMPTS = 100
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,10 +32,7 @@ def why_not() -> str | None:
         return "mounting a file system needs root"
     if not Path("/dev/loop-control").exists():
         return "there are no loop devices here (/dev/loop-control)"
-    for program in ("mkfs.ext4", "losetup"):
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    return None
+    return None if shutil.which("mkfs.ext4") else "mkfs.ext4 is not installed"
 
 
 def own_mounts() -> None:
@@ -53,16 +51,9 @@ class LoopDisk:
         mount.mkdir(parents=True, exist_ok=True)
         with image.open("wb") as file:
             file.truncate(size_mib << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(image)], check=True, capture_output=True)
-        found = subprocess.run(["losetup", "--find", "--show", str(image)], check=True, capture_output=True, text=True)
-        self._device = found.stdout.strip()
-        # Kept open: the device detaches itself when the last descriptor and the last mount of it are gone.
-        self._descriptor = os.open(self._device, os.O_RDWR | os.O_CLOEXEC)
-        info = bytearray(_LOOP_INFO_BYTES)
-        fcntl.ioctl(self._descriptor, _LOOP_GET_STATUS64, info)
-        (flags,) = struct.unpack_from("I", info, _LOOP_FLAGS_AT)
-        struct.pack_into("I", info, _LOOP_FLAGS_AT, flags | _LOOP_AUTOCLEAR)
-        fcntl.ioctl(self._descriptor, _LOOP_SET_STATUS64, bytes(info))
+        # Nothing is left for the kernel to initialise by and by: it would go on beside the cuts.
+        lazy = "lazy_itable_init=0,lazy_journal_init=0"
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", lazy, str(image)], check=True, capture_output=True)
         self._attach()
 
     def cut_power(self) -> None:
@@ -79,12 +70,16 @@ class LoopDisk:
         self._attach()
 
     def close(self) -> None:
-        """Unmount and give the device back."""
+        """Unmount; the device goes with that."""
         self._detach()
-        os.close(self._descriptor)
 
     def _attach(self) -> None:
-        _check(_libc.mount(self._device.encode(), os.fsencode(self._mount), b"ext4", 0, None))
+        # A device of its own for each mount: what the kernel holds of an old one in memory must not be read after a cut.
+        device, descriptor = _loop_device(self.image)
+        try:
+            _check(_libc.mount(device.encode(), os.fsencode(self._mount), b"ext4", 0, None))
+        finally:
+            os.close(descriptor)
 
     def _detach(self) -> None:
         until = time.monotonic() + _UMOUNT_SECONDS_MAX
@@ -93,6 +88,31 @@ class LoopDisk:
             if ctypes.get_errno() != errno.EBUSY or time.monotonic() > until:
                 raise OSError(ctypes.get_errno(), f"cannot unmount {self._mount}")
             time.sleep(0.001)
+
+
+def _loop_device(image: Path) -> tuple[str, int]:
+    """A loop device over `image` and a descriptor of it: it detaches itself after the last descriptor and mount of it."""
+    control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
+    backing = os.open(image, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        for _ in range(_ATTEMPTS):
+            device = f"/dev/loop{fcntl.ioctl(control, _LOOP_CTL_GET_FREE)}"
+            descriptor = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(descriptor, _LOOP_SET_FD, backing)
+            except OSError as taken:
+                os.close(descriptor)
+                if taken.errno != errno.EBUSY:
+                    raise
+                continue  # somebody else was faster
+            info = bytearray(_LOOP_INFO_BYTES)
+            struct.pack_into("I", info, _LOOP_FLAGS_AT, _LOOP_AUTOCLEAR)
+            fcntl.ioctl(descriptor, _LOOP_SET_STATUS64, bytes(info))
+            return device, descriptor
+        raise OSError(errno.EBUSY, "no loop device was free")
+    finally:
+        os.close(backing)
+        os.close(control)
 
 
 def mount_memory(directory: Path) -> None:

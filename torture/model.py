@@ -5,20 +5,24 @@ anybody. Examples have no memory of each other.
 """
 
 import shutil
-import tempfile
 import time
+import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from torture.compared_store import SOURCES
 from torture.content import Content
 from torture.section import Budget, Figures, Report
+from torture.tampering import swift_folder
 from torture.troubled_world import POOL, TroubledWorld
-from torture.world import NAMES, SOURCES
+from torture.world import NAMES
 
 NAME = "the service beside a dictionary"
 STEPS_PER_EXAMPLE = 40
@@ -36,7 +40,9 @@ _SMALL = st.builds(
     st.sampled_from([None, None, POOL[1], POOL[5]]),
 )
 _CHUNKS = st.dictionaries(st.sampled_from([0, 1, 2, 7, 2**40]), _PIECE, max_size=4)
-_LARGE = st.builds(lambda chunks, small: Content(tuple(sorted(chunks.items())), small.note, small.blob), _CHUNKS, _SMALL)
+_LARGE = st.builds(
+    lambda chunks, small: Content(tuple(sorted(chunks.items())), small.note, small.blob), _CHUNKS, _SMALL
+)
 
 STEPS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "start": {"source": _SOURCE},
@@ -62,8 +68,13 @@ TROUBLES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "collect_everything": {},
     "rotate_root": {},
     "rebuild": {"replace": st.booleans()},
-    "heal": {"source": _SOURCE, "name": _NAME, "choice": _CHOICE, "way": _CHOICE},
-    "corrupt": {"pack": _CHOICE, "frame": _CHOICE, "place": st.integers(0, 200), "bit": st.integers(0, 7)},
+    "heal": {"choice": _CHOICE, "name": _NAME, "way": _CHOICE},
+    "corrupt": {
+        "choice": st.integers(0, 40),
+        "place": st.integers(0, 250),
+        "bit": st.integers(0, 7),
+        "record": st.sampled_from([False, False, False, True]),
+    },
     "kill": {
         "steps": st.lists(
             st.one_of(*(st.tuples(st.just(name), st.fixed_dictionaries(args)) for name, args in STEPS.items())),
@@ -73,6 +84,15 @@ TROUBLES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
 }
 
+_WORTH: dict[str, Callable[[TroubledWorld], object]] = {
+    "end_upload": lambda world: [job for job in world.jobs() if job.uploads],
+    "abort": lambda world: world.jobs(),
+    "delete_point": lambda world: world.points(),
+    "end_reader": lambda world: [point for point in world.points() if point.reader],
+    "heal": lambda world: world.noticed(),
+}
+"""When a step has anything to do."""
+
 _HISTORY = st.lists(st.dictionaries(_NAME, st.none() | _SMALL, max_size=4), max_size=4)
 
 
@@ -81,12 +101,10 @@ class ServiceBesideDictionary(RuleBasedStateMachine):
 
     done: ClassVar[Counter[str]] = Counter()
     """Steps of all examples by name: figures of a report."""
-    folder: ClassVar[Path | None] = None
-    """Where stores are made; None: among the temporary files."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._place = Path(tempfile.mkdtemp(dir=self.folder))
+        self._place = Path(mkdtemp(prefix="holdfast-model-", dir=swift_folder()))
         self.world = TroubledWorld(self._place / "store")
         self.done["examples"] += 1
 
@@ -116,7 +134,9 @@ def _rule(step: str, arguments: dict[str, st.SearchStrategy[Any]]) -> Any:
         self.world.check()
 
     take.__name__ = take.__qualname__ = step
-    return rule(**arguments)(take)
+    worth = _WORTH.get(step)
+    ruled = rule(**arguments)(take)
+    return ruled if worth is None else precondition(lambda self: bool(worth(self.world)))(ruled)
 
 
 for _step, _arguments in (STEPS | TROUBLES).items():
@@ -141,7 +161,7 @@ def run_examples(count: int, number: int, steps: int = STEPS_PER_EXAMPLE) -> Non
 def run(budget: Budget, report: Report) -> Figures:
     """Rounds of examples with seeds of their own, until the seconds are over."""
     began = time.monotonic()
-    done, ServiceBesideDictionary.folder = ServiceBesideDictionary.done, budget.folder
+    done = ServiceBesideDictionary.done
     done.clear()
     rounds, losses = 0, []
     while budget.goes_on(rounds) and not losses:
@@ -149,8 +169,9 @@ def run(budget: Budget, report: Report) -> Figures:
         try:
             run_examples(_EXAMPLES_PER_ROUND, number)
         except Exception as failed:  # noqa: BLE001 - whatever it is, it is the finding
-            notes = "; ".join(getattr(failed, "__notes__", ()))
-            losses.append(f"run_examples({_EXAMPLES_PER_ROUND}, {number}): {failed!r} {notes}")
+            evidence = budget.folder / f"steps-{number}.txt"
+            evidence.write_text("".join(traceback.format_exception(failed)))
+            losses.append(f"run_examples({_EXAMPLES_PER_ROUND}, {number}): {str(failed)[:500]} (steps: {evidence})")
         rounds += 1
         report(f"{NAME}: {done['examples']} examples, {done['steps']} steps")
     counts = {"examples": done.pop("examples"), "steps, each with everything compared": done.pop("steps"), **done}

@@ -41,6 +41,7 @@ _SECONDS_A_TEST = 60
 _SECONDS_A_RUN = 600
 _FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 _ERROR = re.compile(r"^ERROR (\S+)", re.MULTILINE)
+_WHY = re.compile(r"^E +(.+)", re.MULTILINE)
 # Signs that the program is broken as such, and not its promise.
 _BROKEN = re.compile(
     r"\b(NameError|AttributeError|ImportError|ModuleNotFoundError|SyntaxError|UnboundLocalError|SQLError)\b"
@@ -117,6 +118,7 @@ class Copy:
             text=True,
             errors="replace",
             timeout=_SECONDS_A_RUN,
+            check=False,
         )
 
 
@@ -125,7 +127,11 @@ def _judged(code: int, output: str) -> Verdict:
     errors = _ERROR.findall(output)
     trouble = None
     if errors or code not in (0, 1) or (code == 1 and not failed):
-        trouble = f"pytest ended with {code}{' in ' + errors[0] if errors else ''}: nothing was tested"
+        told = _WHY.search(output)
+        where = f" in {errors[0]}" if errors else ""
+        trouble = (
+            f"pytest ended with {code}{where}, so that nothing was tested: {told.group(1) if told else output[-200:]}"
+        )
     elif code == 1 and (broken := _BROKEN.search(output)):
         trouble = f"the program is broken ({broken.group()}), not its promise"
     return Verdict(failed, trouble, output)

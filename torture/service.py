@@ -32,12 +32,12 @@ def opened(directory: Path, log: IO[str], clock: Clock | None = None) -> Iterato
 
     `log` gets what the service logs at level error: defects, damage, upkeep in trouble.
     """
-    with closing(System(_options(directory), Metrics(), open_log("error", "json", log), clock)) as system:
+    with closing(System(options(directory), Metrics(), open_log("error", "json", log), clock)) as system:
         key = system.access_key
         credentials = Credentials(key.access_key_id, key.secret)
         yield Service(system, Api(InProcessTransport(system.gateway), credentials, attempts_max=1))
 
 
-def _options(directory: Path) -> StoreOptions:
-    # A toy store: its reserve need not be larger than what a collection of it writes.
+def options(directory: Path) -> StoreOptions:
+    """Those of a toy store: its reserve need not be larger than what a collection of it writes."""
     return StoreOptions(directory, reserve_bytes=_RESERVE_BYTES)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from holdfast.packfile.read import FoundFrame, frames
 
 GoesOn = Callable[[int], bool]
 """Whether to begin another round after that many."""
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - only directories of our own are made there, each with a name nobody can guess
 
 _FIELDS = {
     "magic": 8,
@@ -42,6 +45,21 @@ class Tally:
     def blame(self, where: str, found: list[str]) -> None:
         """Notes what was wrong after a flip at `where`."""
         self.wrong += [f"{where}: {one}" for one in found]
+
+
+def swift_folder() -> Path | None:
+    """Where files live in memory, if there is such a place: what is made and thrown away by the thousand goes there.
+
+    A killed process loses nothing there either; only a power cut would.
+    """
+    return _MEMORY if os.access(_MEMORY, os.W_OK) else None
+
+
+@contextmanager
+def swift_place() -> Iterator[Path]:
+    """A directory there, or among the temporary files, for as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-torture-", dir=swift_folder()) as place:
+        yield Path(place)
 
 
 def flip(path: Path, offset: int, mask: int) -> None:

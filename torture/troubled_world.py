@@ -15,12 +15,13 @@ from holdfast.model.arn import source_arn
 from holdfast.model.errors import NotFound
 from holdfast.packfile.layout import Kind
 from torture import killed_life
+from torture.compared_store import SOURCES
 from torture.content import Content, Piece
 from torture.dictionary import Dictionary, Point, Running
 from torture.killed_life import Step
 from torture.looking import Found, Look, pieces_of
 from torture.tampering import flip, frames_of, pack_files
-from torture.world import SOURCES, World, chosen, refused
+from torture.world import World, chosen, refused
 
 POOL = tuple(Piece(seed, length) for seed, length in enumerate([33, 200, 1, 70, 512, 64, 4000, 90, 0, 300, 257, 1500]))
 """Every chunk and blob of a run is one of these, so that equal chunks meet again and again."""
@@ -32,19 +33,22 @@ _CALLS_MAX = 30
 class TroubledWorld(World):
     """A World with the steps that trouble it."""
 
-    def corrupt(self, pack: int, frame: int, place: int, bit: int) -> None:
-        """One bit of a frame on disk. Nobody is told; the next look finds it if a view needs the chunk."""
-        packs = self.inside.packs()
-        path = chosen(packs, pack) if packs else None
-        frames = frames_of(path) if path else []
-        if not path or not frames:
+    def corrupt(self, choice: int, place: int, bit: int, record: bool) -> None:
+        """One bit of a frame on disk, of a chunk or of a manifest or record. The next look finds it if it matters."""
+        frames = [
+            (path, frame)
+            for path in self.inside.packs()
+            for frame in frames_of(path)
+            if (frame.header.kind != Kind.CHUNK) == record
+        ]
+        if not frames:
             return
-        hit = chosen(frames, frame)
-        place = hit.offset + place % hit.header.frame_bytes
+        path, hit = chosen(frames, choice)
+        offset = hit.offset + place % hit.header.frame_bytes
         keys = self.inside.system.keys.open(hit.header.vault)
         vault = self.inside.vault_names()[hit.header.vault.hex()]
         pieces = [piece for piece in POOL if keys.chunk_id(piece.digest()) == hit.header.frame_id]
-        assert len(pieces) == (hit.header.kind == Kind.CHUNK), "a chunk that nobody sent"
+        assert len(pieces) == (not record), "a chunk that nobody sent"
 
         def change(model: Dictionary, _: object) -> None:
             if not pieces:
@@ -52,13 +56,22 @@ class TroubledWorld(World):
                 model.scars.add(path.name)
             model.damaged.setdefault(vault, {}).update(dict.fromkeys(pieces, False))
 
-        self._deed(lambda: flip(path, place, 1 << bit), change)
+        self._deed(lambda: flip(path, offset, 1 << bit), change)
 
-    def heal(self, source: int, name: int, choice: int, way: int) -> None:
+    def noticed(self) -> list[tuple[int, Piece]]:
+        """Chunks that a reader found damaged, each with a source of its vault."""
+        return [
+            (source, piece)
+            for source, (vault, _) in enumerate(SOURCES)
+            for piece, found in self.model.damaged.get(vault, {}).items()
+            if found
+        ]
+
+    def heal(self, choice: int, name: int, way: int) -> None:
         """Sends the bytes of a chunk that a reader found damaged once more: from here on it must be there again."""
-        noticed = [piece for piece, found in self.model.damaged.get(SOURCES[source][0], {}).items() if found]
-        if noticed:
-            self.put(source, name, Content(((0, chosen(noticed, choice)),)), way)
+        if noticed := self.noticed():
+            source, piece = chosen(noticed, choice)
+            self.put(source, name, Content(((0, piece),)), way)
 
     def collect(self, threshold: int, dry: bool) -> None:
         """Collection and compaction until there is nothing left to do."""
@@ -146,9 +159,7 @@ class TroubledWorld(World):
         token: Mapping[str, object] = {}
         for _ in range(_CALLS_MAX):
             answer = self.inside.call("VerifyStore", Seconds=1, **(token or scope))
-            damages |= {
-                (one["RecoveryPointArn"], one["ObjectName"], one["ChunkIndex"]) for one in answer["Damages"]
-            }
+            damages |= {(one["RecoveryPointArn"], one["ObjectName"], one["ChunkIndex"]) for one in answer["Damages"]}
             sick += [*answer["DamagedManifests"], *answer["DamagedRecords"]]
             if answer["NextToken"] is None:
                 return damages, sick
@@ -184,7 +195,9 @@ class TroubledWorld(World):
     def _find_out(self, possible: Dictionary | None) -> None:
         """Makes the dictionary say what became of the request that was under way."""
         if possible is not None and not self._is_so(self.model):
-            assert self._is_so(possible), "after the kill the store holds neither the state before a request nor after it"
+            assert self._is_so(possible), (
+                "after the kill the store holds neither the state before a request nor after it"
+            )
             self.model = possible
         for (vault, name), series in self.model.series.items():
             if series.running is None:
@@ -201,7 +214,9 @@ class TroubledWorld(World):
     def _is_so(self, model: Dictionary) -> bool:
         """Whether points, jobs and names are those of `model`; their bytes are for `check`."""
         for (vault, name), series in model.series.items():
-            listed = [arn for arn, shown in self.inside.points(vault).items() if shown["ResourceArn"] == source_arn(name)]
+            listed = [
+                arn for arn, shown in self.inside.points(vault).items() if shown["ResourceArn"] == source_arn(name)
+            ]
             running = [job["BackupJobId"] for job in self._jobs(vault, name)]
             known = [series.running.job] if series.running else []
             if listed[::-1] != list(series.points) or len(running) != len(known):
@@ -217,5 +232,9 @@ class TroubledWorld(World):
         return not found.wrong
 
     def _jobs(self, vault: str, name: str) -> list[Any]:
-        chosen_by: Mapping[str, object] = {"ByBackupVaultName": vault, "ByResourceArn": source_arn(name), "ByState": "RUNNING"}
+        chosen_by: Mapping[str, object] = {
+            "ByBackupVaultName": vault,
+            "ByResourceArn": source_arn(name),
+            "ByState": "RUNNING",
+        }
         return list(self.inside.pages("ListBackupJobs", "BackupJobs", **chosen_by))

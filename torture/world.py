@@ -10,41 +10,40 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from holdfast.model.arn import source_arn
 from holdfast.model.errors import HoldfastError, InvalidState, NotFound
+from torture.compared_store import LEASE_OVER_US, SOURCES, ComparedStore
 from torture.content import Content
-from torture.dictionary import Dictionary, Point, Running, Series, Source
-from torture.inside import DAY_US, VAULT, HandClock, Inside
-from torture.looking import Asked, Found, Look, is_damage
+from torture.dictionary import Dictionary, Point, Running, Source
+from torture.inside import DAY_US
 
-SOURCES: tuple[Source, ...] = ((VAULT, "alpha"), (VAULT, "beta"), ("other", "alpha"))
 NAMES = ("a", "a/b", "b", "c", "é", "\U0001f5c4 zz")
 YEAR_US = 365 * DAY_US
-_PAGES = (100, 1, 2, 3)
 
 R = TypeVar("R")
 Change = Callable[[Dictionary, Any], None]
 """What a deed does to a dictionary, given the service's answer; None while nobody knows the answer."""
 
 
-class World:
-    """A service over a directory, and its dictionary."""
+class World(ComparedStore):
+    """A store that steps are done on."""
 
     def __init__(self, directory: Path) -> None:
-        """A new store with the vaults of SOURCES."""
-        self.directory = directory
-        self.clock = HandClock()
-        self.model = Dictionary({source: Series() for source in SOURCES}, self.clock.us)
-        self.inside = Inside(directory, self.clock)
-        self.checks = 0
+        """A new store in `directory`."""
+        super().__init__(directory)
         self.before: Callable[[Change], None] = lambda _: None
         self.after: Callable[[], None] = lambda: None
-        for vault in {vault for vault, _ in SOURCES} - {VAULT}:
-            self.inside.call("CreateBackupVault", BackupVaultName=vault)
 
     def do(self, step: str, arguments: Mapping[str, Any]) -> None:
         """One of the steps below, by its name."""
         getattr(self, step)(**arguments)
+
+    def jobs(self) -> list[Running]:
+        """All that run."""
+        return [series.running for series in self.model.series.values() if series.running]
+
+    def points(self) -> list[Point]:
+        """All that are kept."""
+        return [point for series in self.model.series.values() for point in series.points.values()]
 
     def start(self, source: int) -> None:
         """A job, if none runs; else it is refused."""
@@ -178,7 +177,7 @@ class World:
         self.clock.us = self.model.now_us = self.clock.us + years * YEAR_US
         for number, key in enumerate(SOURCES):
             running = self.model.series[key].running
-            if running is not None and self.clock.us > running.started_us + YEAR_US // 2:
+            if running is not None and self.clock.us > running.started_us + LEASE_OVER_US:
                 refused(NotFound, lambda job=running.job: self.inside.call("ListObjects", StorageJobId=job))
                 refused(InvalidState, lambda job=running.job: self.inside.put(job, "late", Content()))
                 self._start(key)
@@ -188,65 +187,6 @@ class World:
         """As a service that is stopped and started."""
         self.inside.close()
         self.open()
-
-    def open(self) -> None:
-        """The store, closed by now, or left by a process that was killed."""
-        self.inside = Inside(self.directory, self.clock)
-
-    def close(self) -> None:
-        """For good."""
-        self.inside.close()
-
-    def check(self) -> None:
-        """Everything that the service shows, against the dictionary. AssertionError says what differs."""
-        self.checks += 1
-        found = Found()
-        for vault in {vault for vault, _ in SOURCES}:
-            self._check_points(found, vault)
-            looks = [self.look(point) for point in self.model.all_points(vault).values()]
-            jobs = [series.running for (of, _), series in self.model.series.items() if of == vault and series.running]
-            looks += [Look(self.inside, running.job, running.view) for running in jobs]
-            self._check_views(found, vault, looks)
-        assert not found.wrong, "\n".join(found.wrong)
-
-    def _check_views(self, found: Found, vault: str, looks: list[Look]) -> None:
-        seen = Found()
-        for look in looks:
-            look.enter(seen, _PAGES[self.checks % len(_PAGES)])
-            look.read(seen)
-        found.wrong += seen.wrong
-        damaged = self.model.damaged.get(vault, {})
-        may_fail = {asked for look in looks for piece in damaged for asked in look.touched_by(piece)}
-        for asked, error in seen.errors.items():
-            if asked not in may_fail or not is_damage(error):
-                found.wrong.append(f"{asked} is {error!r}")
-        lost = seen.lost()
-        shown = {piece for look in looks for piece in look.pieces()}
-        self.model.noticed += sum(piece in lost and not noticed for piece, noticed in damaged.items())
-        # A chunk that can be read although a frame of it was damaged stands in another frame.
-        self.model.damaged[vault] = {
-            piece: noticed or piece in lost for piece, noticed in damaged.items() if piece in lost or piece not in shown
-        }
-
-    def _check_points(self, found: Found, vault: str) -> None:
-        points = self.model.all_points(vault)
-        listed = self.inside.points(vault, _PAGES[self.checks % len(_PAGES)])
-        asked = Asked("", "ListRecoveryPointsByBackupVault", vault)
-        found.compare(asked, set(listed), set(points))
-        for arn, shown in listed.items():
-            if arn in points:
-                points[arn].shown = points[arn].shown or shown
-                found.compare(asked._replace(name=arn), shown, points[arn].shown)
-        for (of, name), series in self.model.series.items():
-            if of == vault:
-                mine = [arn for arn, shown in listed.items() if shown["ResourceArn"] == source_arn(name)]
-                found.compare(asked._replace(name=name), mine, list(series.points)[::-1])
-
-    def look(self, point: Point) -> Look:
-        """A look at a point, by the restore job that reads it; another is started where that one has ended."""
-        if point.reader is None or self.clock.us > point.reader_us + YEAR_US // 2:
-            point.reader, point.reader_us = self.inside.restore(point.arn), self.clock.us
-        return Look(self.inside, point.reader, point.view)
 
     def _running(self, source: int) -> tuple[str, Running | None]:
         return SOURCES[source][0], self.model.series[SOURCES[source]].running

@@ -64,8 +64,8 @@ class Rig:
         self.skipped_bytes = 0
         self._watch_skipping(system.gateway)
         self.transport = Counting(InProcessTransport(system.gateway))
-        credentials = Credentials(system.access_key.access_key_id, system.access_key.secret)
-        self.api = Api(self.transport, credentials, sleep=lambda seconds: None, attempts_max=2)
+        self.credentials = Credentials(system.access_key.access_key_id, system.access_key.secret)
+        self.api = Api(self.transport, self.credentials, sleep=lambda seconds: None, attempts_max=2)
 
     def _watch_skipping(self, gateway: Gateway) -> None:
         early = gateway.early

@@ -26,6 +26,14 @@ def test_a_flag_goes_before_a_variable_and_a_variable_before_the_default():
     assert gather_store(None, environ).directory == Path("/env")
 
 
+def test_the_reserve_can_be_chosen_and_done_without():
+    assert gather(Flags(), HOME).store.reserve_bytes == 80 * MIB
+    assert gather(Flags(reserve="16MiB"), HOME).store.reserve_bytes == 16 * MIB
+    assert gather_store(None, {**HOME, "HOLDFAST_RESERVE": "0"}).reserve_bytes == 0
+    with pytest.raises(InvalidInput, match="HOLDFAST_RESERVE is 'some'"):
+        gather_store(None, {**HOME, "HOLDFAST_RESERVE": "some"})
+
+
 @pytest.mark.parametrize(
     ("flags", "environ", "named"),
     [

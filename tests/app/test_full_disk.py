@@ -12,9 +12,11 @@ import pytest
 
 from holdfast.app.build import System
 from holdfast.app.config import StoreOptions
+from holdfast.blobs.disk import RoomyDisk
 from holdfast.model.errors import Unavailable
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
+from holdfast.testing.faulty_disk import FaultyDisk
 from torture.content import Content, Piece
 from torture.inside import HandClock, Inside
 
@@ -48,10 +50,10 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
 class FullStore(Inside):
     """The whole service over a store with the reserve that it has by default."""
 
-    def __init__(self, directory: Path, clock: HandClock) -> None:
+    def __init__(self, directory: Path, clock: HandClock, disk: RoomyDisk | None = None) -> None:
         options = StoreOptions(directory)
         with open(os.devnull, "w") as nowhere:
-            self.system = System(options, Metrics(), open_log("error", "json", nowhere), clock)
+            self.system = System(options, Metrics(), open_log("error", "json", nowhere), clock, disk=disk)
         self.system.upkeep.close()
 
     def back_up(self, name: str, pieces: list[Piece]) -> str:
@@ -100,8 +102,18 @@ def pieces(first: int, count: int) -> list[Piece]:
 
 
 def test_on_a_full_disk_one_can_read_delete_and_collect_and_then_upload_again(small_disk: Path) -> None:
+    empty_and_go_on(small_disk, None)
+
+
+def test_where_packs_alone_find_no_room_it_is_the_same(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    disk.room_bytes = DISK_BYTES
+    empty_and_go_on(tmp_path / "store", disk)
+
+
+def empty_and_go_on(directory: Path, disk: RoomyDisk | None) -> None:
     clock, dice = HandClock(), random.Random(1)
-    with closing(FullStore(small_disk, clock)) as store:
+    with closing(FullStore(directory, clock, disk)) as store:
         kept = store.back_up("kept", pieces(0, 3))
         doomed = [store.back_up(f"doomed-{number}", pieces(100 + 10 * number, 4)) for number in range(3)]
         job, _ = store.start("filling")

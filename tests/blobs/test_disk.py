@@ -1,4 +1,4 @@
-"""The real disk makes the system calls that its verbs promise: everything above it is tested on disks that only count."""
+"""The real disk makes the system calls that its verbs promise; what is above it is tested on disks that only count."""
 
 import os
 from pathlib import Path

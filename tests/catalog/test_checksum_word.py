@@ -16,7 +16,15 @@ def forget_pages(catalog: SqliteCatalog) -> None:
         connection.execute("PRAGMA shrink_memory").fetchall()
 
 
-@pytest.mark.parametrize("way", ["snapshot", "run"])
+def look(catalog: SqliteCatalog) -> None:
+    with catalog.snapshot() as tx:
+        tx.all("SELECT reason FROM holds")
+
+
+WAYS = {"snapshot": look, "run": lambda catalog: catalog.run([lambda tx: tx.all("SELECT reason FROM holds")])}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_service_that_runs_notices_that_its_catalog_has_lost_the_word(tmp_path: Path, way: str) -> None:
     path = tmp_path / "catalog"
     with closing(SqliteCatalog(path)) as catalog:
@@ -29,8 +37,4 @@ def test_a_service_that_runs_notices_that_its_catalog_has_lost_the_word(tmp_path
         data[20] = 0
         path.write_bytes(data)
         with pytest.raises(Unavailable, match="checksums"):
-            if way == "run":
-                catalog.run([lambda tx: tx.all("SELECT reason FROM holds")])
-            else:
-                with catalog.snapshot() as tx:
-                    tx.all("SELECT reason FROM holds")
+            WAYS[way](catalog)

@@ -1,4 +1,4 @@
-"""A commit of the catalog is on disk before anybody hears of it: seen by the sync of its log, not by asking a setting."""
+"""A commit of the catalog is on disk before anybody hears of it: seen by the sync of its log, not by a setting."""
 
 from pathlib import Path
 

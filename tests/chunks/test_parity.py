@@ -130,6 +130,13 @@ def test_parity_that_is_missing_short_or_of_another_pack_is_refused(tmp_path: Pa
     assert not place.parity.is_sound(VAULT, PACK, 39_999)
     place.parity_path.write_bytes(other.parity_path.read_bytes())
     assert not place.parity.is_sound(VAULT, PACK, 40_000)
+    twin = b"t" * 16
+    place.blobs.put(pack_name(VAULT, twin), place.data)
+    place.parity.make(VAULT, twin, 40_000, 5)
+    place.parity_path.write_bytes(place.parity_path.with_name(twin.hex()).read_bytes())
+    assert not place.parity.is_sound(VAULT, PACK, 40_000)
+    with pytest.raises(Damaged, match="another pack"):
+        place.whole()
     place.parity_path.write_bytes(b"")
     with pytest.raises(Damaged):
         place.whole()

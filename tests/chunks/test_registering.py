@@ -32,9 +32,7 @@ def test_a_pack_is_known_before_its_file_is_made(
     assert len(there_when_registered) == 2
 
 
-def test_a_pack_that_cannot_be_registered_is_not_made(
-    blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys
-) -> None:
+def test_a_pack_that_cannot_be_registered_is_not_made(blobs: LocalBlobs, store: ChunkStore, keys: VaultKeys) -> None:
     def refuse(vault_uid: bytes, pack_uid: bytes) -> None:
         raise Unavailable("the catalog cannot be written")
 

@@ -1,7 +1,7 @@
 """A whole store on which an operation can be stopped between two of its steps while another one is done.
 
-The parts are the real ones; a stopping part calls back and then passes the call on. So the orders that threads meet once
-in a million are written down and happen every time.
+The parts are the real ones; a stopping part calls back and then passes the call on. So the orders that threads meet
+once in a million are written down and happen every time.
 """
 
 import threading
@@ -301,5 +301,9 @@ class Care:
 
     def run(self) -> None:
         """All but the compactor, until nobody finds anything to do."""
-        while self.stage.recorder.settle() or any([worker.step(self.stage.clock.now_us()) for worker in self.workers]):
+        while self.stage.recorder.settle() or self.step():
             pass
+
+    def step(self) -> bool:
+        """One step of each but the compactor; whether anybody had something to do."""
+        return any(worker.step(self.stage.clock.now_us()) for worker in self.workers)

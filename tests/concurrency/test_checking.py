@@ -1,5 +1,6 @@
 """Verify, scrub and parity against everything that moves, heals and removes: what is sound is never called damaged."""
 
+import contextlib
 import itertools
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 from holdfast.catalog import frames, pack_checks
 from holdfast.catalog.frames import StoredFrame
 from holdfast.catalog.pack_checks import PackToCheck
+from holdfast.model.errors import Damaged
 from holdfast.upkeep.adding_parity import ParityKeeper
 from holdfast.upkeep.scrub import Scrub
 from tests.concurrency.stage import Stage
-from tests.concurrency.test_compacting import DEAD, KEPT, wasteful
+from tests.concurrency.waste import DEAD, KEPT, wasteful
 
 
 def packs_of(stage: Stage) -> list[PackToCheck]:
@@ -127,10 +129,8 @@ def test_parity_of_a_pack_that_goes_while_it_is_made_does_not_stay(stage: Stage,
     keeper = ParityKeeper(checker.catalog, checker.commits, checker.parity)
     pack = next(pack for pack in packs_of(stage) if pack.size is not None)
     stage.stops.before(step, stage.compact)
-    try:
+    with contextlib.suppress(Damaged):
         assert not keeper.add(pack, 10)
-    except Exception as error:
-        assert "cannot be read as a whole" in str(error)
     assert stage.stops.all_reached
     assert list(stage.blobs.list("parity/")) == []
 

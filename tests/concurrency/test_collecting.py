@@ -7,136 +7,9 @@ import pytest
 
 from holdfast.model.errors import HoldfastError, NotFound, Transient, Unavailable
 from holdfast.records import manifest_parts
-from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
-from tests.concurrency.stage import Care, Stage
+from tests.concurrency.stage import Stage
+from tests.concurrency.waste import BIG, lost, replace_writer
 from tests.dataplane.rig import summary
-
-BIG = bytes(range(256)) * 40
-
-
-def lost(stage: Stage, data: bytes = BIG) -> str:
-    """A recovery point with one object of `data`, deleted: the collector may take its chunk."""
-    job = stage.start("elsewhere")
-    stage.put(job, "x", data)
-    point = stage.commit(job)
-    # What is written from now on, the record of the deletion first, must not keep the pack.
-    stage.close_packs()
-    stage.delete_point(point)
-    return point
-
-
-Holding = Callable[[Stage], Callable[[], bool]]
-"""Makes something that refers to a chunk; returns whether it is whole."""
-
-
-def open_upload(stage: Stage) -> Callable[[], bool]:
-    job = stage.start()
-    upload = stage.open_upload(job, "x")
-    stage.put_chunk(job, upload, 0, BIG)
-
-    def whole() -> bool:
-        stage.complete(job, upload, BIG)
-        return stage.contents(job) == {"x": BIG}
-
-    return whole
-
-
-def whole_object(stage: Stage) -> Callable[[], bool]:
-    job = stage.start()
-    stage.put(job, "x", BIG)
-    return lambda: stage.contents(job) == {"x": BIG}
-
-
-def metadata_blob(stage: Stage) -> Callable[[], bool]:
-    job = stage.start()
-    stage.complete(job, stage.open_upload(job, "x"), MetadataBlob=BIG)
-
-    def whole() -> bool:
-        answer = stage.call("GetObjectMetadata", StorageJobId=job, ObjectToken=stage.token_of(job, "x"))
-        return answer["MetadataBlob"] == BIG
-
-    return whole
-
-
-def committed_point(stage: Stage) -> Callable[[], bool]:
-    job = stage.start()
-    stage.put(job, "x", BIG)
-    point = stage.commit(job)
-    return lambda: stage.contents(stage.restore(point)) == {"x": BIG}
-
-
-def deleted_base_of_a_running_job(stage: Stage) -> Callable[[], bool]:
-    job = stage.start()
-    stage.put(job, "x", BIG)
-    base = stage.commit(job)
-    following = stage.start()
-    stage.delete_point(base)
-    return lambda: stage.contents(following) == {"x": BIG}
-
-
-def deleted_point_that_a_newer_one_inherits_from(stage: Stage) -> Callable[[], bool]:
-    job = stage.start()
-    stage.put(job, "x", BIG)
-    base = stage.commit(job)
-    newer = stage.commit(stage.start())
-    stage.delete_point(base)
-    return lambda: stage.contents(stage.restore(newer)) == {"x": BIG}
-
-
-def older_point_than_a_deleted_one_that_saw_the_same(stage: Stage) -> Callable[[], bool]:
-    job = stage.start()
-    stage.put(job, "x", BIG)
-    oldest = stage.commit(job)
-    between = stage.commit(stage.start())
-    removing = stage.start()
-    stage.call("DeleteObject", BackupJobId=removing, ObjectName="x")
-    newest = stage.commit(removing)
-    stage.delete_point(between)
-    return lambda: stage.contents(stage.restore(oldest)) == {"x": BIG} and not stage.contents(stage.restore(newest))
-
-
-HOLDINGS: tuple[Holding, ...] = (
-    open_upload,
-    whole_object,
-    metadata_blob,
-    committed_point,
-    deleted_base_of_a_running_job,
-    deleted_point_that_a_newer_one_inherits_from,
-    older_point_than_a_deleted_one_that_saw_the_same,
-)
-
-
-@pytest.mark.parametrize("holding", HOLDINGS, ids=lambda holding: holding.__name__)
-def test_the_collector_keeps_whatever_something_refers_to(stage: Stage, holding: Holding) -> None:
-    is_whole = holding(stage)
-    stage.condemn_everything()
-    stage.clean()
-    assert stage.count("condemned") == 0
-    assert is_whole()
-    stage.condemn_everything()
-    stage.clean()
-
-
-def test_the_collector_keeps_manifests_records_and_drafts(stage: Stage) -> None:
-    """A part of a manifest that is being written, a manifest, and the record of a deletion: nothing else refers."""
-    kept = stage.start("kept")
-    stage.commit(kept)
-    lost(stage)
-    job = stage.start()
-    stage.put(job, "x", b"draft")
-    note = (
-        "INSERT INTO manifest_drafts (job_no, part, chunk_no) SELECT j.job_no, 0, r.chunk_no"
-        " FROM backup_jobs j JOIN objects o ON o.job_no = j.job_no JOIN object_chunks r ON r.object_no = o.object_no"
-        " WHERE j.uid = :uid"
-    )
-    stage.commits.submit((), lambda tx, _: tx.run(note, {"uid": job}))
-    stage.commits.submit((), lambda tx, _: tx.run("DELETE FROM object_chunks"))
-    stage.condemn_everything()
-    stage.clean()
-    for table in ("manifests", "manifest_drafts", "records"):
-        assert stage.count(table) > 0
-        assert stage.count(f"{table} t WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.chunk_no = t.chunk_no)") == 0
-
 
 Reusing = Callable[[Stage, str], object]
 
@@ -284,7 +157,9 @@ def test_a_commit_loses_nothing_to_a_collection_at_any_moment(
     (point,) = stage.points()
     assert stage.contents(stage.restore(point)) == {"m": b"", "x": BIG}
     with stage.catalog.snapshot() as tx:
-        gone = tx.all("SELECT 1 FROM manifests m WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.chunk_no = m.chunk_no)")
+        gone = tx.all(
+            "SELECT 1 FROM manifests m WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.chunk_no = m.chunk_no)"
+        )
     assert gone == []
 
 
@@ -356,14 +231,6 @@ def test_a_collector_that_was_paused_while_another_took_over_removes_nothing(sta
         getattr(paused, worker).step(stage.clock.now_us())
     assert stage.stops.all_reached
     assert {table: stage.count(table) for table in rows} == rows
-
-
-def replace_writer(care: Care, number: int) -> FencedWrites:
-    """The writes of another process: another number, which is alive."""
-    care.stage.commits.submit(
-        (), lambda tx, _: tx.run("INSERT INTO writers (writer_no, started_us) VALUES (:no, 0)", {"no": number})
-    )
-    return FencedWrites(care.stage.commits, care.stage.clock, COLLECTOR, number)
 
 
 def test_a_pack_is_doomed_only_if_it_is_empty_in_that_very_transaction(stage: Stage) -> None:
@@ -450,4 +317,3 @@ def test_bad_chunks_are_not_in_the_way_of_a_collection(stage: Stage) -> None:
     stage.clean()
     assert stage.count("object_chunks") == 0
     assert stage.count("condemned") == 0
-

@@ -1,11 +1,11 @@
-"""Commit, stop and expiry against everything that writes: what is acknowledged is in the recovery point, or never was."""
+"""Commit, stop and expiry against everything that writes: what is acknowledged is in the recovery point."""
 
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from holdfast.model.errors import HoldfastError, InvalidState, NotFound
+from holdfast.model.errors import InvalidState, NotFound
 from holdfast.records import manifest_parts
 from tests.concurrency.stage import Stage
 from tests.dataplane.rig import summary
@@ -115,9 +115,7 @@ def arn(stage: Stage, point: str) -> str:
 
 @pytest.mark.parametrize("ending", ["stop", "expiry"])
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_commit_of_a_job_that_ends_on_its_way_makes_no_recovery_point(
-    stage: Stage, moment: int, ending: str
-) -> None:
+def test_a_commit_of_a_job_that_ends_on_its_way_makes_no_recovery_point(stage: Stage, moment: int, ending: str) -> None:
     job, _ = begun(stage)
     before = stage.points()
     stage.stops.before("submit", lambda: ENDINGS[ending](stage, job), after=moment)
@@ -210,8 +208,7 @@ def test_a_commit_while_sixteen_writers_go_on_holds_exactly_what_was_acknowledge
             name = f"{client}/{number}"
             try:
                 stage.put(job, name, name.encode())
-            except HoldfastError as refused:
-                assert isinstance(refused, InvalidState)
+            except InvalidState:
                 return
             acknowledged.append(name)
             if len(acknowledged) > 100:

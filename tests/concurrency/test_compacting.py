@@ -8,24 +8,7 @@ import pytest
 from holdfast.model.errors import Damaged, HoldfastError, Unavailable
 from holdfast.packfile.layout import FRAME_HEADER_BYTES, decode_frame_header
 from tests.concurrency.stage import Stage
-from tests.concurrency.test_collecting import replace_writer
-
-KEPT = random.Random(1).randbytes(3000)
-DEAD = random.Random(2).randbytes(30_000)
-
-
-def wasteful(stage: Stage) -> str:
-    """A kept point of one small object `x` in a pack that is mostly dead, and measured; a restore job of the point."""
-    keeping = stage.start()
-    stage.put(keeping, "x", KEPT)
-    kept = stage.commit(keeping)
-    other = stage.start("elsewhere")
-    stage.put(other, "y", DEAD)
-    gone = stage.commit(other)
-    stage.close_packs()
-    stage.delete_point(gone)
-    stage.clean()
-    return stage.restore(kept)
+from tests.concurrency.waste import DEAD, KEPT, replace_writer, wasteful
 
 
 def place_of(stage: Stage) -> tuple[int, int]:

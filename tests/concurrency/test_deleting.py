@@ -117,7 +117,7 @@ def test_what_a_deleted_point_held_stays_until_the_packs_know_of_its_deletion(st
     stage.commits.submit((), lambda tx, _: _delete_without_telling(tx, point))
     care = stage.care()
     stage.close_packs()
-    while any([worker.step(0) for worker in care.workers]):
+    while care.step():
         pass
     assert stage.points() == []
     assert stage.count("object_chunks") == 1
@@ -136,9 +136,7 @@ def _delete_without_telling(tx: Tx, point: str) -> None:
 
 
 @pytest.mark.parametrize("first", ["delete", "expire"])
-def test_a_base_that_is_deleted_while_its_job_expires_leaves_nothing_and_harms_nobody(
-    stage: Stage, first: str
-) -> None:
+def test_a_base_that_is_deleted_while_its_job_expires_leaves_nothing_and_harms_nobody(stage: Stage, first: str) -> None:
     oldest = stage.start()
     stage.put(oldest, "kept", DATA)
     kept = stage.commit(oldest)

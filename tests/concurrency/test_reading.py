@@ -4,7 +4,7 @@ import pytest
 
 from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.writer import Writer
-from holdfast.model.errors import Damaged, HoldfastError, InvalidState, NotFound, Unavailable
+from holdfast.model.errors import Damaged, InvalidState, NotFound, Unavailable
 from tests.concurrency.stage import Stage
 
 DATA = bytes(range(256)) * 20
@@ -104,7 +104,7 @@ def test_a_store_that_another_has_taken_over_acknowledges_nothing_any_more(stage
         lambda: stage.complete(job, upload, DATA),
         lambda: stage.commit(job, DropOpenUploads=True),
         lambda: stage.delete_point("00000000-0000-0000-0000-000000000000"),
-        lambda: stage.condemn_everything(),
+        stage.condemn_everything,
     ):
         with pytest.raises(Unavailable, match="another process has opened this store"):
             attempt()
@@ -136,7 +136,6 @@ def test_while_a_hold_stands_no_worker_removes_or_moves_anything(stage: Stage, w
         getattr(care, worker).step(stage.clock.now_us())
     assert stage.stops.all_reached
     assert {table: stage.count(table) for table in tables} == rows
-    assert isinstance(InvalidState(""), HoldfastError)
 
 
 def test_a_pack_that_is_still_being_filled_is_never_dropped(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 PAGE = (TOP / "docs" / "design" / "concurrency.md").read_text("utf-8")
 TRIVIAL = {"T", "·"}
+TIMES = "\u00d7"
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -35,7 +36,7 @@ def cells() -> dict[frozenset[str], set[str]]:
 def explained() -> dict[frozenset[str], set[str]]:
     found: dict[frozenset[str], set[str]] = {}
     for who, by, _, _ in ROWS:
-        one, _, others = who.partition(" × ")
+        one, _, others = who.partition(f" {TIMES} ")
         for other in others.split(", "):
             found.setdefault(frozenset((one, other)), set()).update(by.split())
     return found

@@ -20,6 +20,7 @@ from holdfast.model.arn import source_arn
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
 from holdfast.records.engines import Engines
+from holdfast.records.recorder import Recorder
 from holdfast.records.report import RebuildReport
 from holdfast.records.reseal import Resealer
 
@@ -128,9 +129,15 @@ class Store:
             pass
 
     def resealer(self) -> Resealer:
+        return Resealer(self._engines())
+
+    def recorder(self) -> Recorder:
+        return Recorder(self._engines())
+
+    def _engines(self) -> Engines:
         assert self.system is not None
         chunks = ChunkStore(LocalBlobs(self.folder / "blobs"))
-        return Resealer(Engines(self.system.catalog, self.system.commits, chunks, self.system.keys))
+        return Engines(self.system.catalog, self.system.commits, chunks, self.system.keys)
 
     def write(self, statement: str, **params: object) -> None:
         """A change of the catalog that no operation makes."""

@@ -159,3 +159,15 @@ def test_random_histories_come_back(store: Store, seed: int) -> None:
         assert store.says() == before
         store.collect()
         assert store.says() == before
+
+
+def test_a_series_goes_on_counting_where_it_stopped(store: Store) -> None:
+    with store.opened():
+        for _ in range(3):
+            store.delete_point(store.back_up({"a": b"a"}))
+        counted = store.rows("SELECT resource_arn, last_seq FROM series")
+        assert [last for _, last in counted] == [3]
+    store.lose_catalog()
+    store.rebuild()
+    with store.opened():
+        assert store.rows("SELECT resource_arn, last_seq FROM series") == counted

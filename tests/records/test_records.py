@@ -217,6 +217,25 @@ def test_a_deleted_vault_leaves_nothing_behind_in_the_end(store: Store) -> None:
     assert {path.parent.name for path in store.packs()} == {default.hex()}
 
 
+def test_the_word_that_a_vault_is_deleted_outlives_everything_else_in_it(store: Store) -> None:
+    store.open()
+    store.vault("photos")
+    store.delete_point(store.back_up({"p": b"p"}, vault="photos"), "photos")
+    store.close()
+    store.open()
+    with power_fails_before_records(store), pytest.raises(Unavailable):
+        store.call("DeleteBackupVault", BackupVaultName="photos")
+    assert store.system is not None
+    recorder = store.recorder()
+    # The packs do not know yet that the vault is deleted: what they know of its points must stay.
+    assert not recorder.forget_retired()
+    assert recorder.settle()
+    while recorder.forget_retired():
+        pass
+    kinds = "SELECT r.kind, r.number FROM records r JOIN vaults v ON v.vault_no = r.vault_no WHERE v.name = 'photos'"
+    assert store.rows(kinds) == [("VAULT", 2)]
+
+
 def _rebuilt_shows_only_default(store: Store) -> None:
     """At this stage of collecting, losing the catalog would bring nothing back."""
     copy = Store(store.folder.parent / "copy")

@@ -1,6 +1,7 @@
 """Some of the flips that `make torture` makes, and the proof that the machinery would notice."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ from torture import catalog_flips, key_flips, pack_flips
 from torture.flips import Images, make_images, run
 from torture.inside import HandClock, Inside
 from torture.section import Budget
-from torture.tampering import Tally, flip, frames_of, pack_files
+from torture.tampering import Tally, flip, frames_of, pack_files, swift_place
 
 SEED = 20261122
 
@@ -20,9 +21,15 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
     return make_images(tmp_path_factory.mktemp("images"))
 
 
-def test_a_flipped_bit_of_a_pack_is_an_error_where_it_matters_and_nothing_elsewhere(images: Images, tmp_path: Path):
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with swift_place() as folder:
+        yield folder
+
+
+def test_a_flipped_bit_of_a_pack_is_an_error_where_it_matters_and_nothing_elsewhere(images: Images, place: Path):
     tally = Tally()
-    pack_flips.flip_bytes(images.stopped, images.store, tmp_path, Random(SEED), lambda done: done < 400, tally)
+    pack_flips.flip_bytes(images.stopped, images.store, place, Random(SEED), lambda done: done < 400, tally)
     assert tally.wrong == []
     assert tally.counts["flips of packs"] == 400
     for layer in ("by the magic number", "by the checksum of the header", "by the tag"):
@@ -30,34 +37,34 @@ def test_a_flipped_bit_of_a_pack_is_an_error_where_it_matters_and_nothing_elsewh
     assert tally.counts["flips of packs found otherwise"] == 0
 
 
-def test_sending_the_data_once_more_makes_the_store_whole(images: Images, tmp_path: Path):
+def test_sending_the_data_once_more_makes_the_store_whole(images: Images, place: Path):
     tally = Tally()
-    pack_flips.flip_and_heal(images.stopped, images.store, tmp_path, Random(SEED), lambda done: done < 60, tally)
+    pack_flips.flip_and_heal(images.stopped, images.store, place, Random(SEED), lambda done: done < 60, tally)
     assert tally.wrong == []
     assert tally.counts["flips healed by sending the data once more"] > 40
 
 
-def test_a_flipped_bit_of_a_key_is_refused_or_means_nothing(images: Images, tmp_path: Path):
+def test_a_flipped_bit_of_a_key_is_refused_or_means_nothing(images: Images, place: Path):
     tally = Tally()
     files = key_flips.key_files(images.stopped)
-    key_flips.flip_keys(images.stopped, files, images.store, tmp_path, Random(SEED), lambda done: done < 150, tally)
+    key_flips.flip_keys(images.stopped, files, images.store, place, Random(SEED), lambda done: done < 150, tally)
     assert tally.wrong == []
     assert tally.counts["flips of keys found on opening"] > 0
     assert tally.counts["flips of keys found on use"] > 0
 
 
-def test_a_flipped_bit_of_a_closed_catalog_never_makes_an_answer_wrong(images: Images, tmp_path: Path):
+def test_a_flipped_bit_of_a_closed_catalog_never_makes_an_answer_wrong(images: Images, place: Path):
     tally = Tally()
     store, names = images.store, catalog_flips.CLOSED
-    catalog_flips.flip_catalog(images.stopped, names, store, tmp_path, Random(SEED), lambda done: done < 150, tally)
+    catalog_flips.flip_catalog(images.stopped, names, store, place, Random(SEED), lambda done: done < 150, tally)
     assert tally.wrong == []
     assert tally.counts["flips of catalogs"] == 150
 
 
-def test_a_flipped_bit_of_a_killed_services_log_never_makes_an_answer_wrong(images: Images, tmp_path: Path):
+def test_a_flipped_bit_of_a_killed_services_log_never_makes_an_answer_wrong(images: Images, place: Path):
     tally = Tally()
     store, names = images.store, catalog_flips.KILLED
-    catalog_flips.flip_catalog(images.killed, names, store, tmp_path, Random(SEED), lambda done: done < 150, tally)
+    catalog_flips.flip_catalog(images.killed, names, store, place, Random(SEED), lambda done: done < 150, tally)
     assert tally.wrong == []
     assert tally.counts["flips of catalogs found on opening"] > 0
 

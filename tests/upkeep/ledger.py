@@ -1,4 +1,4 @@
-"""The catalog's functions as a backup job uses them, on a real catalog file; one vault, one chunk."""
+"""The catalog's functions as a backup job uses them, on a real catalog file; one vault."""
 
 import itertools
 from collections.abc import Callable
@@ -173,10 +173,20 @@ class Ledger:
         vault_no = vaults.get(tx, "default").vault_no
         chunk = NewChunk(b"c" * 32, b"d" * 32, 10, b"p" * 16, 0, 100)
         [chunk_no] = chunk_index.record(tx, vault_no, [chunk])
+        if not tx.all("SELECT 1 FROM records"):
+            # Something refers to it whatever else goes.
+            columns = ("vault_no", "kind", "subject", "number", "since_us", "chunk_no")
+            tx.insert("records", columns, [(vault_no, "VAULT", "", 1, NOW, chunk_no)])
         return vault_no, chunk_no
 
     def _refer(self, tx: Tx, object_no: int, references: int) -> None:
-        chunk_index.refer(tx, [(object_no, index * 7, self.chunk_no) for index in range(references)])
+        """The first chunk is the object's own, the others are everybody's."""
+        if not references:
+            return
+        own = NewChunk(object_no.to_bytes(32, "big"), b"d" * 32, 10, b"p" * 16, object_no * 100, 100)
+        [own_no] = chunk_index.record(tx, self.vault_no, [own])
+        numbers = [own_no, *[self.chunk_no] * (references - 1)]
+        chunk_index.refer(tx, [(object_no, index * 7, number) for index, number in enumerate(numbers)])
 
     def _row(self, object_no: int, name: str, references: int) -> ObjectRow:
         mark = next(self.numbers).to_bytes(8, "big")

@@ -180,23 +180,34 @@ def test_while_a_hold_stands_nothing_goes(tmp_path: Path) -> None:
     yard.close()
 
 
-def test_a_holder_that_was_paused_beyond_its_time_is_refused(yard: Yard) -> None:
+@pytest.mark.parametrize("paused_us", [0, 301_000_000], ids=["for a moment", "beyond its time"])
+def test_a_holder_whose_place_was_taken_while_it_was_paused_is_refused(yard: Yard, paused_us: int) -> None:
     yard.delete_point(yard.backup("home", {"a": b"one"}))
     assert yard.collection.sweeping.step(1)
 
     def another(tx: Tx, _: object) -> None:
         tx.run("INSERT INTO writers (writer_no, started_us) VALUES (99, 0)")
-        assert chores.take(tx, COLLECTOR, 99, yard.clock.now_us(), 300_000_000) is None
-        yard.clock.us += 301_000_000
-        assert chores.take(tx, COLLECTOR, 99, yard.clock.now_us(), 300_000_000) is not None
+        taken = [chores.take(tx, COLLECTOR, 99, yard.clock.now_us() + later, 300_000_000) for later in (0, 301_000_000)]
+        assert taken == [None, 2]
 
     yard.commits.submit((), another)
-    before = yard.fetch("SELECT * FROM chunks"), yard.fetch("SELECT * FROM condemned")
+    yard.clock.us += paused_us
+    before = (
+        yard.fetch("SELECT * FROM chunks"),
+        yard.fetch("SELECT * FROM objects"),
+        yard.fetch("SELECT * FROM condemned"),
+    )
     with pytest.raises(Unavailable, match="taken over the chore"):
         yard.collection.sweeping.step(1)
+    yard.clock.us += 301_000_000 - paused_us
     with pytest.raises(Unavailable, match="another process is at the chore"):
         yard.collection.sweeping.step(1)
-    assert (yard.fetch("SELECT * FROM chunks"), yard.fetch("SELECT * FROM condemned")) == before
+    after = (
+        yard.fetch("SELECT * FROM chunks"),
+        yard.fetch("SELECT * FROM objects"),
+        yard.fetch("SELECT * FROM condemned"),
+    )
+    assert before == after
 
 
 def test_a_chore_of_an_ended_writer_or_of_a_clock_put_back_is_free(yard: Yard) -> None:

@@ -53,14 +53,18 @@ def check_all_is_well(yard: Yard, kept: str) -> None:
     yard.collect_all()
     yard.check_accounts()
     assert yard.read(kept) == KEPT
-    assert sum(yard.pack_files().values()) < 30_000
+    # One copy may have been made in vain.
+    assert sum(yard.pack_files().values()) < 45_000
     assert yard.number("SELECT count(*) FROM doomed_packs") == 0
     assert yard.number("SELECT count(*) FROM chunks WHERE bad = 1") == 0
 
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO], ids=["ENOSPC", "EIO"])
-def test_each_change_of_the_disk_may_fail(tmp_path: Path, template: tuple[Path, str], verb: str, number: int) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_each_change_of_the_disk_may_fail(
+    tmp_path: Path, template: tuple[Path, str], verb: str, number: int, times: int
+) -> None:
     clean = FaultyDisk()
     yard = opened(tmp_path, template[0], clean)
     assert attempt(yard)
@@ -70,15 +74,14 @@ def test_each_change_of_the_disk_may_fail(tmp_path: Path, template: tuple[Path, 
     refused = 0
     for place in range(calls):
         disk = FaultyDisk()
-        disk.fail(verb, number, after=place, times=2)
+        disk.fail(verb, number, after=place, times=times)
         yard = opened(tmp_path, template[0], disk)
         refused += not attempt(yard)
         disk.faults.clear()
         check_all_is_well(yard, template[1])
         yard.close()
-    print(verb, refused, calls)
-    # A write or sync that fails twice fails its group; names that are made or removed fail with the first.
-    assert refused == calls or (verb in ("write", "sync", "create", "sync_directory") and refused > 0)
+    # Frames whose pack failed once are written again, into another pack; every other failure ends the attempt.
+    assert refused == calls or (times == 1 and verb != "remove")
 
 
 @pytest.mark.parametrize("bytes_max", [1, 100, 5000])

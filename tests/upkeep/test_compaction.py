@@ -5,8 +5,7 @@ import pytest
 
 from holdfast.catalog import chunk_index, packs
 from holdfast.catalog.packs import PackRow
-from holdfast.catalog.transaction import Tx
-from holdfast.model.errors import HoldfastError, UnusableKey
+from holdfast.model.errors import HoldfastError, Unavailable, UnusableKey
 from holdfast.upkeep.compaction_plan import SMALL_PACKS_MIN, Reason, plan
 from holdfast.upkeep.compactor import Compactor
 from holdfast.upkeep.gain import Gain
@@ -145,19 +144,19 @@ def test_a_missing_pack_marks_its_chunks_and_ends_in_no_loop(half_dead: tuple[Ya
 
 def test_a_chunk_that_was_healed_while_it_was_copied_stays_where_it_was_healed(half_dead: tuple[Yard, str]) -> None:
     yard, kept = half_dead
+    places = "SELECT chunk_no, pack_no, frame_offset FROM chunks WHERE raw_bytes = 9000 ORDER BY chunk_no"
+    healed: list[tuple[object, ...]] = []
 
     def heal_first() -> None:
         yard.before_submit = lambda: None
-
-        def mark(tx: Tx, _: object) -> None:
-            tx.run("UPDATE chunks SET bad = 1")
-
-        yard.commits.submit((), mark)
+        yard.commits.submit((), lambda tx, _: tx.run("UPDATE chunks SET bad = 1"))
         yard.backup("mail", {f"f{number}": noise(number, 9000) for number in range(12)})
+        healed.extend(yard.fetch(places))
 
     yard.before_submit = heal_first
-    yard.collection.compactor._writes = yard
     assert yard.collection.compactor.step(1)
+    assert yard.fetch(places) == healed
+    assert {pack_no for _, pack_no, _ in healed} != {1}
     yard.collect_all()
     yard.check_accounts()
     assert objects_of(yard.read(kept))
@@ -239,3 +238,18 @@ def test_a_pack_is_doomed_only_while_it_is_empty(half_dead: tuple[Yard, str]) ->
     pack_no = yard.number("SELECT pack_no FROM packs")
     assert not yard.commits.submit((), lambda tx, _: packs.doom(tx, pack_no))
     assert len(yard.pack_files()) == 1
+
+
+def test_after_a_failure_the_background_rests_and_a_caller_need_not(half_dead: tuple[Yard, str]) -> None:
+    yard, kept = half_dead
+
+    def refuse() -> None:
+        raise Unavailable("the disk is full")
+
+    yard.before_submit = refuse
+    with pytest.raises(Unavailable):
+        yard.collection.compactor.step(1)
+    yard.before_submit = lambda: None
+    assert yard.collection.compactor.step(1) is None
+    assert yard.collection.compactor.compact(20) is not None
+    assert objects_of(yard.read(kept))

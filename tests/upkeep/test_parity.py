@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.catalog import damage
 from holdfast.catalog.pack_checks import PackToCheck
+from holdfast.chunks.packs import pack_name
 from holdfast.model.errors import Damaged, Unavailable
 from tests.upkeep.checked_store import CheckedStore, flip
 
@@ -157,3 +158,11 @@ def test_a_full_disk_while_parity_is_written_leaves_a_pack_without_it(
     store.ticks.seconds += 4000
     assert store.adding.step(0)
     assert [pack.parity_percent for pack in store.all_packs()] == [10]
+
+
+def test_a_pack_that_went_while_its_parity_was_made_leaves_none(store: CheckedStore) -> None:
+    _, _, packs = filled(store)
+    gone = PackToCheck(10**6, b"g" * 16, packs[0].vault, 50_000, 0, 0)
+    store.blobs.put(pack_name(gone.vault, gone.uid), store.noise(50_000))
+    assert store.keeper.add(gone, 10) is False
+    assert (gone.vault, gone.uid) not in set(store.parity.all_packs())

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from holdfast.catalog import objects, recovery_points, sweep
+from holdfast.catalog import collect, objects, recovery_points, sweep
 from holdfast.catalog.backup_jobs import BackupJobRow
 from holdfast.catalog.sweep import Batch
 from tests.upkeep.ledger import Ledger, Seen, view_of
@@ -135,7 +135,16 @@ class Versions(RuleBasedStateMachine):
                 break
         with self.ledger.catalog.snapshot() as tx:
             assert not sweep.pending(tx)
+        while self.collected(3):
+            pass
         self.nothing_is_left_that_nobody_sees()
+
+    @rule(limit=st.integers(1, 4))
+    def collect_a_little(self, limit: int) -> None:
+        self.collected(limit)
+
+    def collected(self, limit: int) -> int:
+        return self.ledger.write(lambda tx: collect.collect(tx, limit)).looked_at
 
     @rule()
     def restart(self) -> None:
@@ -170,6 +179,8 @@ class Versions(RuleBasedStateMachine):
                     needed |= {one.object_no for one in objects.page(tx, view, objects.PageFilter(), 1000)}
         assert {one for (one,) in fetch("SELECT object_no FROM objects")} == needed
         assert fetch("SELECT 1 FROM object_chunks WHERE object_no NOT IN (SELECT object_no FROM objects)") == []
+        unused = fetch("SELECT chunk_no FROM chunks EXCEPT SELECT chunk_no FROM object_chunks")
+        assert set(unused) <= {(self.ledger.chunk_no,)}
         assert fetch("SELECT * FROM dead_seqs") == []
         jobs = {series.running.row.job_no for series in self.series.values() if series.running}
         assert {one for (one,) in fetch("SELECT DISTINCT job_no FROM deletions")} <= jobs

@@ -1,4 +1,4 @@
-"""Bugs at the doors: who may write, with what token, in what state of the job, and whether the store is theirs at all."""
+"""Bugs at the doors: who may write, with what token, in what state of the job, and whose the store is."""
 
 from torture.planted.bug import Bug, bug
 

@@ -3,10 +3,12 @@
 from torture.planted.bug import Bug, bug
 
 _COLLECTING = "tests/concurrency/test_collecting.py"
+_REFERRING = "tests/concurrency/test_referring.py"
 _COMPACTING = "tests/concurrency/test_compacting.py"
 _READING = "tests/concurrency/test_reading.py"
-_KEEPS = f"{_COLLECTING}::test_the_collector_keeps_whatever_something_refers_to"
-_SEALED = f"{_COLLECTING}::test_the_collector_keeps_manifests_records_and_drafts"
+_UPLOADING = "tests/concurrency/test_uploading.py"
+_KEEPS = f"{_REFERRING}::test_the_collector_keeps_whatever_something_refers_to"
+_SEALED = f"{_REFERRING}::test_the_collector_keeps_manifests_records_and_drafts"
 _RE_USED = f"{_COLLECTING}::test_a_duplicate_that_is_collected_between_look_up_and_reference_is_written_anew"
 _ORDER = f"{_COLLECTING}::test_a_row_of_a_pack_goes_before_its_file"
 _PAUSED = f"{_COLLECTING}::test_a_collector_that_was_paused_while_another_took_over_removes_nothing"
@@ -69,23 +71,18 @@ BUGS: tuple[Bug, ...] = (
         "A duplicate is taken for granted without asking in the transaction",
         "G1",
         "dataplane/intake.py",
-        "        if chunk is None or chunk.bad:\n            raise _KnownNoMore\n        numbers[chunk_id] = chunk.chunk_no\n",
-        "        numbers[chunk_id] = chunk.chunk_no if chunk else 1\n",
+        "        if chunk is None or chunk.bad:\n            raise _KnownNoMore\n        numbers[chunk_id] = chunk",
+        "        numbers[chunk_id] = 1 if chunk is None else chunk",
         _RE_USED,
     ),
-    Bug(
+    bug(
         "A chunk that may be claimed is not looked up again in the transaction",
         "G2",
         "dataplane/put_chunk.py",
-        (
-            (
-                "        if _possessed(tx, vault, view, chunk_id, length) is None:\n            return None\n",
-                "        chunk_no = _possessed(tx, vault, view, chunk_id, length)\n        if chunk_no is None:\n"
-                "            return None\n",
-            ),
-            ("        chunk_no = _possessed(tx, vault, own_view(job), chunk_id, length)\n        if chunk_no", "        if chunk_no"),
-        ),
-        ("tests/concurrency/test_uploading.py::test_a_chunk_that_turns_out_to_be_bad_before_it_was_claimed_must_be_sent",),
+        "        chunk_no = _possessed(tx, vault, own_view(job), chunk_id, length)\n",
+        "        with store.catalog.snapshot() as before:\n"
+        "            chunk_no = chunk_index.find(before, vault.vault_no, [chunk_id])[chunk_id].chunk_no\n",
+        f"{_UPLOADING}::test_a_chunk_that_turns_out_to_be_bad_before_it_was_claimed_must_be_sent",
     ),
     bug(
         "A pack is measured and dropped while it is being filled",
@@ -108,9 +105,9 @@ BUGS: tuple[Bug, ...] = (
         "A doomed pack is forgotten before its file is gone",
         "G5",
         "upkeep/doom.py",
-        "        freed = sum([self._remove(pack) for pack in doomed])\n"
-        "        self.writes.submit((), lambda tx, _: packs.forget_doomed(tx, [pack.uid for pack in doomed]), urgent=True)\n",
-        "        self.writes.submit((), lambda tx, _: packs.forget_doomed(tx, [pack.uid for pack in doomed]), urgent=True)\n"
+        "        freed = sum([self._remove(pack) for pack in doomed])\n",
+        "        gone = [pack.uid for pack in doomed]\n"
+        "        self.writes.submit((), lambda tx, _: packs.forget_doomed(tx, gone), urgent=True)\n"
         "        freed = sum([self._remove(pack) for pack in doomed])\n",
         _ORDER,
     ),
@@ -135,8 +132,8 @@ BUGS: tuple[Bug, ...] = (
         "A row follows a copy although its chunk stands elsewhere by now",
         "G2",
         "catalog/statements/chunk_index.sql",
-        "frame_bytes = :new_bytes, bad = 0\nWHERE chunk_no = :chunk_no AND pack_no = :pack_no AND frame_offset = :frame_offset;",
-        "frame_bytes = :new_bytes, bad = 0\nWHERE chunk_no = :chunk_no AND :pack_no > 0 AND :frame_offset > 0;",
+        "= :new_bytes, bad = 0\nWHERE chunk_no = :chunk_no AND pack_no = :pack_no AND frame_offset = :frame_offset;",
+        "= :new_bytes, bad = 0\nWHERE chunk_no = :chunk_no AND :pack_no > 0 AND :frame_offset > 0;",
         f"{_COMPACTING}::test_a_chunk_that_was_healed_while_it_was_copied_stands_where_it_was_healed",
     ),
     bug(

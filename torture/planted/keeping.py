@@ -36,8 +36,14 @@ BUGS: tuple[Bug, ...] = (
         "G2",
         "catalog/sqlite_file.py",
         (
-            ("    PRAGMA busy_timeout = 30000;\n", "    PRAGMA busy_timeout = 30000;\n    PRAGMA checksum_verification = OFF;\n"),
-            ('if _number(connection, "PRAGMA checksum_verification") != 1:', 'if _number(connection, "PRAGMA page_size") == 1:'),
+            (
+                "    PRAGMA busy_timeout = 30000;\n",
+                "    PRAGMA busy_timeout = 30000;\n    PRAGMA checksum_verification = OFF;\n",
+            ),
+            (
+                'if _number(connection, "PRAGMA checksum_verification") != 1:',
+                'if _number(connection, "PRAGMA page_size") == 1:',
+            ),
         ),
         (
             f"{_CHECKSUMS}::test_a_flipped_bit_anywhere_in_the_file_is_refused_or_changes_nothing",

@@ -69,7 +69,8 @@ class System:
     ) -> None:
         """Opens the store in `options.directory`, or makes one there.
 
-        Without `background` nothing is done that nobody asks for: no expiry, collection, scrub.
+        Without `background` nothing is done that nobody asks for: no expiry, collection, scrub. `disk` and
+        `catalog_vfs` are the ways to the disk, for tests that let them fail.
         Raises Unavailable where another process has it or the disk refuses, InvalidInput for a directory that is no
         store, UnusableKey where its root key is missing.
         """

@@ -169,7 +169,7 @@ class _Source:
             return default
         found = _SIZE.fullmatch(text)
         size = int(found[1]) * _UNITS[found[2]] if found else 0
-        if not least <= size <= most:
+        if not found or not least <= size <= most:
             span = f"{least // KIB} KiB to {most // MIB} MiB"
             raise self.refusal(name, f"it must be a size such as 16MiB, from {span}")
         return size

@@ -11,6 +11,7 @@ DIR/reserve       room for deleting and collecting on a full disk
 import contextlib
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from holdfast.blobs.disk import Disk, SystemDisk
@@ -88,7 +89,10 @@ class RootKeyPlace:
         self._own.settle(name)
 
     def list(self, prefix: str) -> Iterator[str]:
-        return self._wrapped.list(prefix or "keys/")
+        # Packs, too, are lost without the root key, even where the keys that it wraps are missing as well.
+        return (
+            self._wrapped.list(prefix) if prefix else chain(self._wrapped.list("keys/"), self._wrapped.list("packs/"))
+        )
 
     def clear_unfinished(self) -> None:
         """Remove what a crash in the middle of `put` or `replace` left: it may hold a root key that is not protected.

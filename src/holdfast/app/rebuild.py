@@ -61,12 +61,15 @@ def rebuild(
                 " 'holdfast verify --all', or say --replace to make the catalog anew nevertheless"
             )
         keys = open_keys(RootKeyPlace(directory, blobs), blobs, options.unlock, held)
-        report = _build(directory, blobs, keys, progress, (clock or SystemClock()).now_us(), door)
         try:
+            _clear(directory, door)
+            report = _build(directory, blobs, keys, progress, (clock or SystemClock()).now_us())
             _install(directory, door)
         except OSError as failed:
-            raise write_error(failed, "replace", catalog) from failed
-        _clear(directory, FINDINGS_NAME, door)
+            raise write_error(failed, "rebuild", catalog) from failed
+        # What is left of the work is rubbish; the next rebuild removes it if this one cannot.
+        with contextlib.suppress(OSError):
+            _clear(directory, door)
     return report
 
 
@@ -81,11 +84,7 @@ def _is_usable(path: Path, blobs: LocalBlobs) -> bool:
         return False
 
 
-def _build(
-    directory: Path, blobs: LocalBlobs, keys: VaultKeySource, progress: Progress, now_us: int, disk: Disk
-) -> RebuildReport:
-    for name in (BUILDING_NAME, FINDINGS_NAME):
-        _clear(directory, name, disk)
+def _build(directory: Path, blobs: LocalBlobs, keys: VaultKeySource, progress: Progress, now_us: int) -> RebuildReport:
     with (
         closing(SqliteCatalog(directory / BUILDING_NAME)) as catalog,
         closing(Findings(directory / FINDINGS_NAME)) as findings,
@@ -136,10 +135,12 @@ def _free_name(directory: Path) -> Path:
     return directory / f"{REPLACED_NAME}-{number}"
 
 
-def _clear(directory: Path, name: str, disk: Disk) -> None:
-    for suffix in ("", "-journal", *_LOG_SUFFIXES):
-        with contextlib.suppress(FileNotFoundError):
-            disk.remove(directory / f"{name}{suffix}")
+def _clear(directory: Path, disk: Disk) -> None:
+    """Removes what an earlier attempt left."""
+    for name in (BUILDING_NAME, FINDINGS_NAME):
+        for suffix in ("", *_LOG_SUFFIXES):
+            with contextlib.suppress(FileNotFoundError):
+                disk.remove(directory / f"{name}{suffix}")
 
 
 def _sync(path: Path, disk: Disk) -> None:

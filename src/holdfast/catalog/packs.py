@@ -2,7 +2,7 @@
 
 What is always true here: a file of frames has a row in `packs` from before it is made until its last live frame is
 gone, and then one in `doomed_packs` until the file is gone. A pack is *measured* once nobody appends to it any more;
-from then on `dead_bytes` follows every row of chunks that leaves it, in the same transaction, and none ever comes to it.
+from then on `dead_bytes` follows every row of chunks that leaves it, in the same transaction, and none comes to it.
 """
 
 from collections.abc import Sequence

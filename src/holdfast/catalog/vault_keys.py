@@ -17,6 +17,8 @@ def deleted_of_name(tx: Tx, name: str) -> list[VaultRow]:
 def shred(tx: Tx, vault_no: int, now_us: int) -> None:
     """The keys of a deleted vault are about to be destroyed: from here on nothing is sealed or read for it."""
     tx.run(_SQL["shred"], {"vault_no": vault_no, "now_us": now_us})
+    # No record can be sealed any more, and nobody could read it.
+    tx.run(_SQL["forget_owed"], {"vault_no": vault_no})
 
 
 def shredded(tx: Tx, vault_uids: Sequence[bytes]) -> list[bytes]:

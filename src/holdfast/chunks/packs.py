@@ -1,9 +1,9 @@
 """The packs that are being filled, one per vault, and the one way to write into them.
 
 What is always true here: a pack is registered before its file is made; when `write_group` returns, every frame of it
-survives a power cut; a pack that failed once is abandoned, and so is every pack of an earlier process, whose tail nobody
-knows. A pack in which nothing was ever acknowledged is removed when it is abandoned, so that a full disk is not filled
-further by failures.
+survives a power cut; a pack that failed once is abandoned, and so is every pack of an earlier process, whose tail
+nobody knows. A pack in which nothing was ever acknowledged is removed when it is abandoned, so that a full disk is not
+filled further by failures.
 """
 
 import contextlib

@@ -39,7 +39,7 @@ class ChunkStore:
             return unseal(keys, chunk_id, raw_bytes, self._frame(keys, location), kind=kind)
 
     def copy(self, keys: VaultKeys, chunk_id: bytes, location: Location, raw_bytes: int) -> SealedFrame:
-        """The frame there, of whatever kind, to be written once more elsewhere; it was unsealed to see that it is sound.
+        """The frame there, of whatever kind, to be written once more elsewhere; it was unsealed and is sound.
 
         The same bytes again, which repeats a message under its own key and tells nobody anything; or, where the vault
         has a newer frame key, the content sealed anew under that. Raises Damaged.

@@ -53,7 +53,7 @@ def gc(
     dry_run
         Say what would be done, and do nothing.
     threshold
-        Compact packs of which so many hundredths are dead, 1 to 100; by default 20. With 100 nothing is copied.
+        Compact packs of which so many hundredths are dead, 1 to 100; by default 10. With 100 nothing is copied.
     seconds
         Stop after so many seconds, done or not; what was done stays done.
     release_hold

@@ -77,7 +77,7 @@ class VaultKeys:
         if text(params, "Confirm") != name:
             raise InvalidInput(f"Confirm must repeat the vault's name, {name!r}: its keys cannot be brought back")
         now_us = self._plane.clock.now_us()
-        doomed = self._plane.write(lambda tx: _doom(tx, name, now_us))
+        doomed = self._plane.write(lambda tx: _doom(tx, name, now_us), urgent=True)
         for vault in doomed:
             self._packs.turn_over(vault.uid)
             self._keys.destroy(vault.uid)

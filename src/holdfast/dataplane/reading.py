@@ -56,7 +56,7 @@ def read_chunk(store: Store, keys: VaultKeys, chunk: ChunkRow) -> bytes:
     """The chunk's bytes, verified. Raises Damaged, never wrong bytes, and then marks the frame for healing.
 
     Where the chunk stands was looked up some time ago. Compaction or healing may have moved it since and removed the
-    pack, so that damage counts only where the catalog still says that the chunk is. Raises NotFound if it was collected.
+    pack, so that damage counts only where the catalog still says that the chunk is. NotFound if it was collected.
     """
     for _ in range(_ATTEMPTS):
         place = Location(chunk.pack, chunk.frame_offset, chunk.frame_bytes)

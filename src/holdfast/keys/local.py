@@ -47,7 +47,7 @@ class LocalKeyProvider:
             others = next(place.list(""), None)
             if others is not None:
                 raise UnusableKey(
-                    f"{ROOT_KEY_NAME} is missing, and keys wrapped by it are there ({others}): put the saved root key"
+                    f"{ROOT_KEY_NAME} is missing, and what it protects is there ({others}): put the saved root key"
                     " back, or import a recovery bundle with 'holdfast key import'; without it this store cannot be"
                     " read"
                 ) from missing

@@ -9,7 +9,7 @@ from holdfast.catalog import holds, rebuilding
 from holdfast.catalog.findings import Findings, FoundPack, FoundRecord, Place
 from holdfast.catalog.transaction import Tx
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model.errors import NotFound
+from holdfast.model.errors import NotFound, UnusableKey
 from holdfast.model.outcome import Outcome
 from holdfast.records import restoring
 from holdfast.records.engines import VaultKeySource
@@ -88,8 +88,17 @@ class Remaking:
             raise outcome.error
         return outcome.value  # type: ignore[return-value]
 
-    def _walk(self, packs: list[tuple[bytes, bytes]]) -> dict[bytes, VaultKeys | None]:
+    def _open_keys(self, packs: list[tuple[bytes, bytes]]) -> dict[bytes, VaultKeys | None]:
         keys = {uid: self._keys(uid) for uid in sorted({vault for vault, _ in packs})}
+        if not any(keys.values()):
+            raise UnusableKey(
+                "there are packs and none of the keys that they were written with: put them back with"
+                " 'holdfast key import', or give the recovery bundle with --bundle"
+            )
+        return keys
+
+    def _walk(self, packs: list[tuple[bytes, bytes]]) -> dict[bytes, VaultKeys | None]:
+        keys = self._open_keys(packs)
         self.report.packs = len(packs)
         with self.findings:
             for vault, pack in packs:

@@ -14,7 +14,7 @@ from holdfast.catalog.holds import Hold
 from holdfast.catalog.transaction import Tx
 from holdfast.model.clock import Clock
 from holdfast.upkeep.collection import Collection
-from holdfast.upkeep.compaction_plan import THRESHOLD_DEFAULT, Choice
+from holdfast.upkeep.compaction_plan import THRESHOLD_ASKED_FOR, Choice
 from holdfast.upkeep.forecast import forecast
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
@@ -47,7 +47,7 @@ class Care:
         While a hold stands, nothing is done and Hold says why, unless ReleaseHold. Raises the first error that a stage
         meets; what was done before stays done.
         """
-        threshold = cast(int, params.get("CompactThreshold", THRESHOLD_DEFAULT))
+        threshold = cast(int, params.get("CompactThreshold", THRESHOLD_ASKED_FOR))
         if params.get("ReleaseHold") and not params.get("DryRun"):
             self.writes.submit((), lambda tx, _: holds.release(tx), urgent=True)
         with self.catalog.snapshot() as tx:

@@ -9,7 +9,10 @@ from holdfast.catalog.packs import PackRow
 from holdfast.packfile.layout import PACK_HEADER_BYTES
 
 THRESHOLD_DEFAULT = 20
-"""Hundredths of a pack that must be dead before what lives in it is copied."""
+"""Hundredths of a pack that must be dead before what lives in it is copied in the background."""
+
+THRESHOLD_ASKED_FOR = 10
+"""The same where somebody asks for room: then no measured pack keeps more than a ninth of what lives in it."""
 
 SMALL_PACKS_MIN = 16
 """So many small packs of one vault are worth joining: each start of a process may leave one."""

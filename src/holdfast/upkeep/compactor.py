@@ -31,6 +31,7 @@ _MANY_PACKS = 1024
 _FRAMES_PER_STEP = 1000
 _BYTES_PER_STEP = 4 * MIB
 _SET_ASIDE_SECONDS = 600.0
+_REST_SECONDS_MIN, _REST_SECONDS_MAX = 60.0, 3600.0
 
 
 class Keys(Protocol):
@@ -58,7 +59,7 @@ def make_plan(tx: Tx, threshold: int, packs_max: int = _PACKS_PER_PLAN) -> list[
 
 
 class Compactor:
-    """Works off one plan after the other, a batch of up to 4 MiB (or one larger frame) a step. Safe for many threads."""
+    """Works off one plan after the other, up to 4 MiB (or one larger frame) a step. Safe for many threads."""
 
     def __init__(
         self,
@@ -80,10 +81,24 @@ class Compactor:
         self._lock = threading.Lock()
         self._plans: dict[int, deque[Choice]] = {}
         self._set_aside: dict[int, float] = {}
+        self._rest_until = 0.0
+        self._rest_seconds = _REST_SECONDS_MIN
 
     def step(self, now_us: int) -> Gain | None:  # noqa: ARG002 - no time is a reason to compact; workers look alike
-        """One batch at the default threshold; without work nothing is written."""
-        return self.compact(THRESHOLD_DEFAULT)
+        """One batch at the default threshold; without work nothing is written.
+
+        Copies that could not be recorded are dead space, so after a failure it rests, longer each time, up to an hour.
+        """
+        if time.monotonic() < self._rest_until:
+            return None
+        try:
+            gain = self.compact(THRESHOLD_DEFAULT)
+        except HoldfastError:
+            self._rest_until = time.monotonic() + self._rest_seconds
+            self._rest_seconds = min(2 * self._rest_seconds, _REST_SECONDS_MAX)
+            raise
+        self._rest_seconds = _REST_SECONDS_MIN
+        return gain
 
     def compact(self, threshold: int) -> Gain | None:
         """One batch of packs of which `threshold` hundredths (1 to 100) are dead.

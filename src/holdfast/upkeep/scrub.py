@@ -103,7 +103,7 @@ class Scrub:
         def note(tx: Tx, _: object) -> None:
             pack_checks.set_verified(tx, walk.pack, walk.begun_us)
 
-        self.checker.commits.submit((), note)
+        self.checker.commits.submit((), note, urgent=True)
         self._walk = None
 
     def _look(self, tx: Tx, now: float, now_us: int) -> None:

@@ -25,7 +25,7 @@ from holdfast.upkeep.worker import Reader, Writes
 _PACKS_PER_PAGE = 64
 _PACKS_PER_STEP = 16
 _DEAD_BYTES_MIN = 1 * MIB
-_DEAD_PERCENT_MIN = 20
+_DEAD_PERCENT_MIN = 10
 
 
 class OpenPacks(Protocol):
@@ -49,7 +49,7 @@ class Survey:
         *,
         dead_bytes_min: int = _DEAD_BYTES_MIN,
     ) -> None:
-        """An open pack is closed once `dead_bytes_min` and a fifth of it are dead, and it was told to `suspect`."""
+        """An open pack is closed once `dead_bytes_min` and a tenth of it are dead, and it was told to `suspect`."""
         self._catalog = catalog
         self._writes = writes
         self._blobs = blobs

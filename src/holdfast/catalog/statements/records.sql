@@ -46,9 +46,12 @@ WHERE v.retired_us IS NOT NULL AND v.vault_no > :after
   AND EXISTS (SELECT 1 FROM records r WHERE r.vault_no = v.vault_no)
 ORDER BY v.vault_no LIMIT 1;
 
+-- Or nobody can read what an earlier one says: the keys of the vault are destroyed.
 -- name: is_written
 SELECT 1 FROM records WHERE vault_no = :vault_no AND kind = 'VAULT' AND number = (
-    SELECT revision FROM vaults WHERE vault_no = :vault_no);
+    SELECT revision FROM vaults WHERE vault_no = :vault_no)
+UNION ALL
+SELECT 1 FROM vaults WHERE vault_no = :vault_no AND shredded_us IS NOT NULL;
 
 -- name: of_kind
 SELECT record_no, chunk_no FROM records WHERE vault_no = :vault_no AND kind = :kind ORDER BY subject LIMIT :limit;

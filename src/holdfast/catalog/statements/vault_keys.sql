@@ -6,6 +6,9 @@ ORDER BY vault_no DESC LIMIT 100;
 -- name: shred
 UPDATE vaults SET shredded_us = :now_us WHERE vault_no = :vault_no AND shredded_us IS NULL;
 
+-- name: forget_owed
+DELETE FROM owed_records WHERE vault_no = :vault_no;
+
 -- name: shredded
 SELECT uid FROM vaults WHERE uid IN (:each) AND shredded_us IS NOT NULL;
 
