@@ -17,6 +17,8 @@ class View:
     objects: dict[str, Possible] = field(default_factory=dict)
     looked_at: bool = False
     """Whether all its names were found right once, after a crash, since its last change."""
+    unread: set[str] = field(default_factory=set)
+    """Names that changed since then: their bytes are still to be read."""
 
     def possible(self, name: str) -> Possible:
         """What `name` may stand for."""
@@ -25,6 +27,7 @@ class View:
     def may_be(self, name: str, possible: Possible) -> None:
         """From now on `name` stands for one of these."""
         self.looked_at = False
+        self.unread.add(name)
         if possible == ABSENT:
             self.objects.pop(name, None)
         else:

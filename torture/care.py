@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torture.service import Service
 
 _THRESHOLDS = (1, 20, 60)
-_REST_SECONDS = 0.01
+_REST_SECONDS = 0.03
 
 
 @dataclass(slots=True)

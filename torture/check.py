@@ -47,8 +47,8 @@ class Checker:
         """Look at everything that is listed, and read views and bytes.
 
         Views of running jobs are read, points that nobody looked at since they were made or that hold something in
-        doubt, and up to `points_max` others; of each view the bytes of up to `objects_max` objects, and of those in
-        doubt.
+        doubt, and up to `points_max` others; of each view the bytes of what is new or in doubt, and of up to
+        `objects_max` other objects.
         """
         self._look_at_vaults()
         for job in [job for job in self.ledger.jobs.values() if RUNNING in job.states]:

@@ -27,7 +27,8 @@ class Comparison:
 def compare(api: Api, reader: str, view: View, dice: random.Random, objects_max: int) -> Comparison:
     """All names of the storage job `reader` against `view`, and the bytes of up to `objects_max` objects.
 
-    Objects in doubt are read in any case. Raises HoldfastError where the service answers with one.
+    Objects in doubt, and those that nobody has read since they were put, are read in any case. Raises HoldfastError
+    where the service answers with one.
     """
     result = Comparison()
     names = _scan(api, reader, result.wrong)
@@ -43,8 +44,9 @@ def compare(api: Api, reader: str, view: View, dice: random.Random, objects_max:
             result.decided[name] = fits[0]
         if fits[0] is not None:
             stands_for[name] = fits[0]
-    certain = [name for name in stands_for if name not in result.decided]
-    chosen = [name for name in stands_for if name in result.decided]
+    must = view.unread | result.decided.keys()
+    certain = [name for name in stands_for if name not in must]
+    chosen = [name for name in stands_for if name in must]
     chosen += dice.sample(certain, min(len(certain), objects_max))
     wanted = [(names[name], stands_for[name]) for name in sorted(chosen)]
     result.wrong += read_back(api, reader, wanted, dice)

@@ -21,6 +21,7 @@ from torture.service import Service
 
 SOURCES = ("default/home", "default/mail", "second/home")
 VAULTS = ("default", "second")
+_READER_REST_SECONDS = 0.02
 
 
 class Crew:
@@ -90,6 +91,7 @@ class Crew:
                 raise
             return
         self._tell([f"read of {point.arn} of {point.source} while others worked: {one}" for one in found.wrong])
+        self._stop.wait(dice.random() * _READER_REST_SECONDS)
 
     def _tell(self, found: list[str]) -> None:
         if found:

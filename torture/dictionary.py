@@ -70,7 +70,7 @@ class Dictionary:
     """Whether a frame of a manifest or a record may be damaged: a rebuild would miss it."""
 
     scars: set[str] = field(default_factory=set)
-    """Packs that hold a damaged frame of a manifest or a record, made good elsewhere or not."""
+    """Packs that hold a damaged frame, made good elsewhere or not."""
     noticed: int = 0
     """Damaged chunks that were found by reading them, so far."""
     healed: int = 0
@@ -82,6 +82,10 @@ class Dictionary:
             if piece is not None and self.damaged.get(vault, {}).get(piece):
                 del self.damaged[vault][piece]
                 self.healed += 1
+
+    def series_of(self, arn: str) -> Series | None:
+        """The source that has that point."""
+        return next((one for one in self.series.values() if arn in one.points), None)
 
     def all_points(self, vault: str) -> dict[str, Point]:
         """The kept points of a vault, by ARN."""

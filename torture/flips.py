@@ -8,15 +8,18 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from torture import little_store
 from torture.catalog_flips import CLOSED, KILLED, flip_catalog
 from torture.inside import HandClock, Inside
-from torture.key_flips import flip_keys, key_files
+from torture.key_flips import PASSPHRASE, flip_keys, key_files, put_under_passphrase
 from torture.little_store import LittleStore
 from torture.pack_flips import flip_and_heal, flip_bytes
+from torture.parity_flips import flip_with_parity, give_parity
+from torture.rebuild_flips import flip_and_rebuild
 from torture.section import Budget, Figures, Report
 from torture.tampering import GoesOn, Tally, swift_place
 
@@ -48,6 +51,11 @@ def _keys(images: Images, folder: Path, random: Random, goes_on: GoesOn, tally: 
     flip_keys(images.stopped, key_files(images.stopped), images.store, folder, random, goes_on, tally)
 
 
+def _protected(images: Images, folder: Path, random: Random, goes_on: GoesOn, tally: Tally) -> None:
+    protected = put_under_passphrase(images.stopped, folder / "protected image")
+    flip_keys(protected, key_files(protected)[:1], images.store, folder, random, goes_on, tally, PASSPHRASE)
+
+
 def _closed(images: Images, folder: Path, random: Random, goes_on: GoesOn, tally: Tally) -> None:
     flip_catalog(images.stopped, CLOSED, images.store, folder, random, goes_on, tally)
 
@@ -56,10 +64,22 @@ def _killed(images: Images, folder: Path, random: Random, goes_on: GoesOn, tally
     flip_catalog(images.killed, KILLED, images.store, folder, random, goes_on, tally)
 
 
+def _parity(images: Images, folder: Path, random: Random, goes_on: GoesOn, tally: Tally) -> None:
+    with_parity = give_parity(images.stopped, folder / "parity image")
+    flip_with_parity(with_parity, images.store, folder, random, goes_on, tally)
+
+
+def _rebuilding(images: Images, folder: Path, random: Random, goes_on: GoesOn, tally: Tally) -> None:
+    flip_and_rebuild(images.stopped, images.store, folder, random, goes_on, tally)
+
+
 PARTS: dict[str, tuple[Part, float]] = {
-    "packs": (_packs, 0.4),
+    "packs": (_packs, 0.25),
     "packs, and the same data sent again": (_healing, 0.1),
-    "keys": (_keys, 0.15),
+    "packs, and a rebuild": (_rebuilding, 0.15),
+    "packs that have parity": (_parity, 0.05),
+    "keys": (_keys, 0.08),
+    "a root key under a pass phrase": (_protected, 0.02),
     "the catalog of a stopped service": (_closed, 0.15),
     "catalog and log of a killed service": (_killed, 0.2),
 }
@@ -88,13 +108,16 @@ def run(budget: Budget, report: Report) -> Figures:
         for number, (words, (part, share)) in enumerate(PARTS.items()):
             until = time.monotonic() + budget.left() * share / open_shares
             open_shares -= share
-            in_time: GoesOn = lambda _, until=until: time.monotonic() < until  # noqa: E731 - named for its type
-            part(images, place, Random(budget.seed + number), in_time, tally)
+            part(images, place, Random(budget.seed + number), partial(_before, until), tally)
             report(f"{NAME}, {words}: {_progress(tally)}")
     losses = [f"seed {budget.seed}, {one} (store: {images.stopped})" for one in tally.wrong[:_LOSSES_SHOWN]]
     if len(tally.wrong) > _LOSSES_SHOWN:
         losses.append(f"and {len(tally.wrong) - _LOSSES_SHOWN} more")
     return Figures(NAME, dict(tally.counts), tuple(losses), time.monotonic() - began)
+
+
+def _before(until: float, _: int) -> bool:
+    return time.monotonic() < until
 
 
 def _progress(tally: Tally) -> str:

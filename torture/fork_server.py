@@ -61,7 +61,7 @@ class Pace:
     """The others end once their journal has grown by up to these bytes (about two hundred a request), ..."""
     last_seconds: float = 0.004
     """... at some moment within these seconds."""
-    rebuild_share: float = 0.3
+    rebuild_share: float = 0.04
     """Of lives that begin by making the catalog anew; half of these end while they do it."""
 
 

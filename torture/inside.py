@@ -7,13 +7,14 @@ moment would have left.
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from holdfast.access.authenticate import Caller
 from holdfast.app.build import System
 from holdfast.app.config import StoreOptions
+from holdfast.app.unlock import Unlock
 from holdfast.catalog import vaults
 from holdfast.model import checksum
 from holdfast.model.arn import source_arn
@@ -36,6 +37,23 @@ Answer = Mapping[str, Any]
 _CALLER = Caller("torture")
 
 
+Damage = tuple[str, str, int]
+"""ARN of a point, name of an object, and index of the chunk that cannot be read; -1 is the metadata blob."""
+_CALLS_MAX = 30
+
+
+@dataclass(slots=True)
+class Verified:
+    """What VerifyStore came to, all answers together."""
+
+    damages: set[Damage] = field(default_factory=set)
+    records: list[object] = field(default_factory=list)
+    """Manifests and records that are damaged and could not be made good."""
+    repaired: int = 0
+    resealed: int = 0
+    parity_added: int = 0
+
+
 @dataclass(slots=True)
 class HandClock:
     """Time stands still between two calls, and moves by a microsecond with each look."""
@@ -50,10 +68,10 @@ class HandClock:
 class Inside:
     """An open store with every operation of the service. `close` it, or copy the directory as a kill would leave it."""
 
-    def __init__(self, directory: Path, clock: HandClock) -> None:
+    def __init__(self, directory: Path, clock: HandClock, unlock: Unlock | None = None) -> None:
         """Opens the store, or makes one. Raises what the service would refuse to start with."""
         self.blobs = directory / "blobs"
-        options = StoreOptions(directory, reserve_bytes=_RESERVE_BYTES)
+        options = StoreOptions(directory, reserve_bytes=_RESERVE_BYTES, unlock=unlock or Unlock())
         log = open_log("error", "json", io.StringIO())
         self.system = System(options, Metrics(), log, clock, background=False)
 
@@ -162,6 +180,30 @@ class Inside:
     def commit(self, job: str, *, drop_open: bool = False) -> str:
         """The ARN of the recovery point."""
         return str(self.call("CommitBackupJob", BackupJobId=job, DropOpenUploads=drop_open)["RecoveryPointArn"])
+
+    def verify(self, **scope: object) -> Verified:
+        """VerifyStore to its end, of everything or of what `scope` says."""
+        verified = Verified()
+        members = scope
+        for _ in range(_CALLS_MAX):
+            answer = self.call("VerifyStore", Seconds=1, **members)
+            for one in answer["Damages"]:
+                verified.damages.add((one["RecoveryPointArn"], one["ObjectName"], one["ChunkIndex"]))
+            verified.records += [*answer["DamagedManifests"], *answer["DamagedRecords"]]
+            verified.repaired += answer["RepairedChunks"]
+            verified.resealed += answer["ResealedManifests"]
+            verified.parity_added += answer["ParityAdded"]
+            if answer["NextToken"] is None:
+                return verified
+            members = {"NextToken": answer["NextToken"]}
+        raise AssertionError(f"verification is not done after {_CALLS_MAX} calls")
+
+    def collect(self, threshold: int) -> None:
+        """CollectGarbage until there is nothing left to do."""
+        for _ in range(_CALLS_MAX):
+            if self.call("CollectGarbage", Seconds=1, CompactThreshold=threshold)["Done"]:
+                return
+        raise AssertionError(f"collection is not done after {_CALLS_MAX} calls")
 
     def vault_names(self) -> dict[str, str]:
         """The names of vaults by their uid in hex, as directories of packs are called."""

@@ -5,10 +5,13 @@ nobody once the right key is back. So after each flip everything is read, and ne
 file is put back, and all that was ever acknowledged must be there.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from holdfast.app.key_care import protect
+from holdfast.app.unlock import PassphraseSource, Unlock
 from holdfast.model.errors import HoldfastError, UnusableKey
 from torture.content import Content, Piece
 from torture.inside import HandClock, Inside
@@ -19,6 +22,16 @@ from torture.tampering import GoesOn, Tally, flip, fresh_copy
 _NEW = Content(((0, Piece(101, 77)),))
 
 
+PASSPHRASE = Unlock(PassphraseSource(text="correct horse battery staple"))
+
+
+def put_under_passphrase(image: Path, place: Path) -> Path:
+    """`place`, made as a copy of the store whose root key only PASSPHRASE opens."""
+    shutil.copytree(image, place)
+    protect(place, Unlock(), PASSPHRASE.passphrase, None)
+    return place
+
+
 def key_files(image: Path) -> list[Path]:
     """The root key's file and every key record, as paths inside the store."""
     records = [path for path in (image / "blobs" / "keys").rglob("*") if path.is_file()]
@@ -26,9 +39,16 @@ def key_files(image: Path) -> list[Path]:
 
 
 def flip_keys(
-    image: Path, files: Sequence[Path], store: LittleStore, folder: Path, random: Random, goes_on: GoesOn, tally: Tally
+    image: Path,
+    files: Sequence[Path],
+    store: LittleStore,
+    folder: Path,
+    random: Random,
+    goes_on: GoesOn,
+    tally: Tally,
+    unlock: Unlock | None = None,
 ) -> None:
-    """All eight bits of every byte of those files, in random order."""
+    """All eight bits of every byte of those files, in random order. `unlock` opens the store."""
     bits = [
         (file, offset, bit) for file in files for offset in range((image / file).stat().st_size) for bit in range(8)
     ]
@@ -41,21 +61,21 @@ def flip_keys(
         what = f"{file.name}, byte {offset}, bit {bit}"
         flip(place / file, offset, 1 << bit)
         damaged = (place / file).read_bytes()
-        acknowledged = _use(place, store, what, tally)
+        acknowledged = _use(place, store, unlock, what, tally)
         if (place / file).read_bytes() != damaged:
             tally.wrong.append(f"{what}: the file was written over")
         flip(place / file, offset, 1 << bit)
         if acknowledged:
-            _check(place, store, acknowledged, what, tally)
+            _check(place, store, unlock, acknowledged, what, tally)
             place = fresh_copy(image, folder / "keys")
 
 
-def _use(place: Path, store: LittleStore, what: str, tally: Tally) -> dict[str, str]:
+def _use(place: Path, store: LittleStore, unlock: Unlock | None, what: str, tally: Tally) -> dict[str, str]:
     """Reads and writes with the damaged key; the jobs by vault into which data was acknowledged."""
     tally.counts["flips of keys"] += 1
     acknowledged: dict[str, str] = {}
     try:
-        inside = Inside(place, HandClock())
+        inside = Inside(place, HandClock(), unlock)
     except HoldfastError as refused:
         tally.blame(what, [] if _may_be(refused) else [f"opening is refused with {refused!r}"])
         tally.counts["flips of keys found on opening"] += 1
@@ -78,8 +98,10 @@ def _use(place: Path, store: LittleStore, what: str, tally: Tally) -> dict[str, 
     return acknowledged
 
 
-def _check(place: Path, store: LittleStore, acknowledged: dict[str, str], what: str, tally: Tally) -> None:
-    inside = Inside(place, HandClock())
+def _check(
+    place: Path, store: LittleStore, unlock: Unlock | None, acknowledged: dict[str, str], what: str, tally: Tally
+) -> None:
+    inside = Inside(place, HandClock(), unlock)
     try:
         found = store.look(inside)
         for job in acknowledged.values():

@@ -12,4 +12,4 @@ NAME = "kill -9"
 
 def run(budget: Budget, report: Report) -> Figures:
     """Kills for the budget's seconds, and at least `budget.rounds_min` times."""
-    return run_lanes(NAME, "torture.kill_lane", budget, report, rounds="kills")
+    return run_lanes(NAME, "torture.kill_lane", budget, report, rounds="kills", per_process=2)

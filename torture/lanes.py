@@ -16,9 +16,13 @@ from torture.section import Budget, Figures, Report
 _TOP = Path(__file__).resolve().parent.parent
 
 
-def run_lanes(name: str, module: str, budget: Budget, report: Report, rounds: str) -> Figures:
-    """`budget.processes` lanes of `module`, each with a seed of its own. `rounds` names the count that may not be 0."""
-    lanes = [_Lane(module, budget, number) for number in range(budget.processes)]
+def run_lanes(name: str, module: str, budget: Budget, report: Report, rounds: str, *, per_process: int = 1) -> Figures:
+    """Lanes of `module`, each with a seed of its own: `per_process` for each process that the budget allows.
+
+    More than one where lanes mostly wait, for a disk or for each other. `rounds` names the count that may not be 0.
+    """
+    count = budget.processes * per_process
+    lanes = [_Lane(module, budget, number, count) for number in range(count)]
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(name, lanes, report, over), daemon=True)
     watcher.start()
@@ -37,12 +41,12 @@ def run_lanes(name: str, module: str, budget: Budget, report: Report, rounds: st
 
 
 class _Lane:
-    def __init__(self, module: str, budget: Budget, number: int) -> None:
+    def __init__(self, module: str, budget: Budget, number: int, of: int) -> None:
         self.seed = budget.seed + number
         self.counts: dict[str, int] = {}
         self.findings: list[str] = []
         self.skipped: str | None = None
-        rounds = -(-budget.rounds_min // budget.processes)
+        rounds = -(-budget.rounds_min // of)
         folder = budget.folder / f"lane-{number}"
         arguments = [str(folder), str(self.seed), str(budget.left()), str(rounds)]
         self._process = subprocess.Popen(

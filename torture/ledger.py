@@ -85,6 +85,7 @@ class Ledger:
                 for name, content in objects.items():
                     view.may_be(name, frozenset([content]))
                 view.looked_at = True
+                view.unread.clear()
             case Rebuilding() | Rebuilt():
                 self._rebuild(line)
 

@@ -63,8 +63,8 @@ class Plan:
     seed: int
     points_max: int = 1
     """Older points whose names are checked again at the beginning."""
-    objects_max: int = 4
-    """Objects of each view whose bytes are checked at the beginning."""
+    objects_max: int = 2
+    """Older objects of each view whose bytes are checked again at the beginning."""
     rebuild: bool = False
     """First of all make the catalog anew."""
     last: bool = False

@@ -6,10 +6,11 @@ that every byte of every file can be tried.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 from torture.content import Content, Piece
-from torture.inside import VAULT, HandClock, Inside
+from torture.inside import VAULT, Inside
 from torture.looking import Asked, Found, Look, pieces_of
 
 OTHER_VAULT = "other"
@@ -27,6 +28,10 @@ class LittleStore:
     """The ARNs that each vault must list, newest first."""
     vault_of: dict[str, str] = field(default_factory=dict)
     """The vault of each storage job."""
+    point_views: dict[str, View] = field(default_factory=dict)
+    """What each point that is listed, and the deleted one, must show to whoever starts a restore job of it."""
+    shown: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What lists tell of vaults and points: by name, and by ARN."""
     running: str = ""
     """The id of the job that runs."""
 
@@ -39,7 +44,7 @@ class LittleStore:
         found = Found()
         for vault, arns in self.points.items():
             asked = Asked("", "ListRecoveryPointsByBackupVault", vault)
-            listed = found.ask(asked, lambda vault=vault: list(inside.points(vault)))
+            listed = found.ask(asked, partial(_arns, inside, vault))
             if listed is not None:
                 found.compare(asked, listed, arns)
         for look in self.looks(inside):
@@ -70,17 +75,17 @@ def make(inside: Inside) -> LittleStore:
     }
     third = second | {"brief": Content(((0, Piece(13, 50)),))}
     other: View = {"small": Content(((0, Piece(1, 90)),)), "blob": Content(((0, shared),), None, Piece(15, 40))}
-    kept = [_commit(inside, "a", VAULT, {}, first), _commit(inside, "a", VAULT, first, second)]
+    base, newer = _commit(inside, "a", VAULT, {}, first), _commit(inside, "a", VAULT, first, second)
     gone = _commit(inside, "a", VAULT, second, third)
     inside.call("DeleteRecoveryPoint", BackupVaultName=VAULT, RecoveryPointArn=gone)
-    store.points = {VAULT: kept[::-1], OTHER_VAULT: [_commit(inside, "b", OTHER_VAULT, {}, other)]}
-    for vault, arn, view in [
-        (VAULT, kept[0], first),
-        (VAULT, kept[1], second),
-        (OTHER_VAULT, *store.points[OTHER_VAULT], other),
-    ]:
+    apart = _commit(inside, "b", OTHER_VAULT, {}, other)
+    store.points = {VAULT: [newer, base], OTHER_VAULT: [apart]}
+    for vault, arn, view in ((VAULT, base, first), (VAULT, newer, second), (OTHER_VAULT, apart, other)):
         reader = inside.restore(arn)
         store.views[reader], store.vault_of[reader] = view, vault
+        store.point_views[arn] = view
+    store.point_views[gone] = third
+    store.shown = everything_listed(inside)
     # The last transaction of all changes nothing that can be seen, and the one before it does: see catalog_flips.
     store.running, _ = inside.start("a")
     store.vault_of[store.running] = VAULT
@@ -94,13 +99,18 @@ def make(inside: Inside) -> LittleStore:
     return store
 
 
-def made(directory: Path) -> LittleStore:
-    """A little store in `directory`, closed as a service that is stopped."""
-    inside = Inside(directory, HandClock())
-    try:
-        return make(inside)
-    finally:
-        inside.close()
+def everything_listed(inside: Inside) -> dict[str, dict[str, Any]]:
+    """Vaults by name and points by ARN, with all that lists tell of them."""
+    listed = {
+        str(vault["BackupVaultName"]): dict(vault) for vault in inside.pages("ListBackupVaults", "BackupVaultList")
+    }
+    for vault in list(listed):
+        listed |= inside.points(vault)
+    return listed
+
+
+def _arns(inside: Inside, vault: str) -> list[str]:
+    return list(inside.points(vault))
 
 
 def _commit(inside: Inside, source: str, vault: str, base: View, view: View) -> str:

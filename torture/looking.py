@@ -7,6 +7,7 @@ was answered but what is true.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from holdfast.model import checksum
@@ -78,7 +79,7 @@ class Look:
         true = sorted(self.view, key=lambda name: name.encode())
         for operation in ("ListObjects", "ScanObjects"):
             asked = Asked(self.job, operation)
-            listed = found.ask(asked, lambda operation=operation: self._pages(operation, "ObjectList", page))
+            listed = found.ask(asked, partial(self._pages, operation, "ObjectList", page))
             if listed is None:
                 continue
             found.compare(asked, [entry["Name"] for entry in listed], true)

@@ -74,7 +74,7 @@ class LoopDisk:
         self._detach()
 
     def _attach(self) -> None:
-        # A device of its own for each mount: what the kernel holds of an old one in memory must not be read after a cut.
+        # A device of its own for each mount: what the kernel holds of an old one in memory must not outlive a cut.
         device, descriptor = _loop_device(self.image)
         try:
             _check(_libc.mount(device.encode(), os.fsencode(self._mount), b"ext4", 0, None))
@@ -91,7 +91,7 @@ class LoopDisk:
 
 
 def _loop_device(image: Path) -> tuple[str, int]:
-    """A loop device over `image` and a descriptor of it: it detaches itself after the last descriptor and mount of it."""
+    """A loop device over `image`, and a descriptor of it; it detaches itself after its last descriptor and mount."""
     control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
     backing = os.open(image, os.O_RDWR | os.O_CLOEXEC)
     try:

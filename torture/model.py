@@ -26,7 +26,7 @@ from torture.world import NAMES
 
 NAME = "the service beside a dictionary"
 STEPS_PER_EXAMPLE = 40
-_EXAMPLES_PER_ROUND = 8
+EXAMPLES_PER_ROUND = 8
 
 _SOURCE = st.integers(0, len(SOURCES) - 1)
 _NAME = st.integers(0, len(NAMES) - 1)
@@ -135,7 +135,7 @@ def _rule(step: str, arguments: dict[str, st.SearchStrategy[Any]]) -> Any:
 
     take.__name__ = take.__qualname__ = step
     worth = _WORTH.get(step)
-    ruled = rule(**arguments)(take)
+    ruled: Any = rule(**arguments)(take)  # type: ignore[call-overload]  # arguments are strategies by name
     return ruled if worth is None else precondition(lambda self: bool(worth(self.world)))(ruled)
 
 
@@ -143,13 +143,13 @@ for _step, _arguments in (STEPS | TROUBLES).items():
     setattr(ServiceBesideDictionary, _step, _rule(_step, _arguments))
 
 
-def run_examples(count: int, number: int, steps: int = STEPS_PER_EXAMPLE) -> None:
-    """`count` examples that follow from `number`. What fails is raised, after it was made small and printed."""
+def run_examples(count: int, number: int, *, shrink: bool = True) -> None:
+    """`count` examples that follow from `number`. What fails is raised with its steps; `shrink` makes them few."""
     machine = seed(number)(type("Machine", (ServiceBesideDictionary,), {}))
-    phases = (Phase.generate, Phase.shrink)
+    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     rules = settings(
         max_examples=count,
-        stateful_step_count=steps,
+        stateful_step_count=STEPS_PER_EXAMPLE,
         deadline=None,
         database=None,
         phases=phases,
@@ -163,15 +163,16 @@ def run(budget: Budget, report: Report) -> Figures:
     began = time.monotonic()
     done = ServiceBesideDictionary.done
     done.clear()
-    rounds, losses = 0, []
+    rounds = 0
+    losses: list[str] = []
     while budget.goes_on(rounds) and not losses:
         number = budget.seed * 1_000_000 + rounds
         try:
-            run_examples(_EXAMPLES_PER_ROUND, number)
+            run_examples(EXAMPLES_PER_ROUND, number)
         except Exception as failed:  # noqa: BLE001 - whatever it is, it is the finding
             evidence = budget.folder / f"steps-{number}.txt"
             evidence.write_text("".join(traceback.format_exception(failed)))
-            losses.append(f"run_examples({_EXAMPLES_PER_ROUND}, {number}): {str(failed)[:500]} (steps: {evidence})")
+            losses.append(f"run_examples({EXAMPLES_PER_ROUND}, {number}): {str(failed)[:500]} (steps: {evidence})")
         rounds += 1
         report(f"{NAME}: {done['examples']} examples, {done['steps']} steps")
     counts = {"examples": done.pop("examples"), "steps, each with everything compared": done.pop("steps"), **done}

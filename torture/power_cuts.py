@@ -12,4 +12,4 @@ NAME = "power cuts"
 
 def run(budget: Budget, report: Report) -> Figures:
     """Cuts for the budget's seconds, and at least `budget.rounds_min` times."""
-    return run_lanes(NAME, "torture.power_lane", budget, report, rounds="power cuts")
+    return run_lanes(NAME, "torture.power_lane", budget, report, rounds="power cuts", per_process=2)

@@ -30,6 +30,7 @@ class Entry:
     seconds: float
     processes: int = 1
     rounds_min: int = 0
+    """In a run of its full length or longer; shorter ones need less."""
 
     def there(self) -> bool:
         """Whether the module exists."""
@@ -40,14 +41,14 @@ RUN_SECONDS = 900.0
 """What the entries' seconds add up to, two at a time."""
 
 ENTRIES = (
-    Entry("torture.kills", 350, processes=2, rounds_min=10_000),
-    Entry("torture.power_cuts", 150),
-    Entry("torture.syscalls", 200),
-    Entry("torture.crash_states", 120),
-    Entry("torture.flips", 120),
-    Entry("torture.model", 120),
-    Entry("torture.years", 120),
-    Entry("torture.saboteurs", 120, processes=2),
+    Entry("torture.kills", 450, processes=2, rounds_min=10_000),
+    Entry("torture.power_cuts", 120),
+    Entry("torture.syscalls", 150),
+    Entry("torture.crash_states", 100),
+    Entry("torture.flips", 100),
+    Entry("torture.model", 100),
+    Entry("torture.years", 100),
+    Entry("torture.saboteurs", 100, processes=2),
 )
 
 
@@ -84,7 +85,8 @@ def _run_one(entry: Entry, scale: float, seed: int, folder: Path, width: int, re
     seconds = entry.seconds * scale * entry.processes / width
     folder.mkdir(parents=True, exist_ok=True)
     result = folder / "figures.json"
-    arguments = [entry.module, str(seconds), str(seed), str(folder / "work"), str(width), str(entry.rounds_min)]
+    rounds = int(entry.rounds_min * min(1.0, scale))
+    arguments = [entry.module, str(seconds), str(seed), str(folder / "work"), str(width), str(rounds)]
     began = time.monotonic()
     report(f"{entry.module}: begins, {seconds:.0f} s")
     process = subprocess.Popen(
@@ -93,7 +95,7 @@ def _run_one(entry: Entry, scale: float, seed: int, folder: Path, width: int, re
         text=True,
         cwd=_TOP,
     )
-    timer = threading.Timer(seconds + _GRACE_SECONDS + entry.rounds_min / 5, process.kill)
+    timer = threading.Timer(seconds + _GRACE_SECONDS + rounds / 5, process.kill)
     timer.start()
     assert process.stdout is not None
     with process.stdout:

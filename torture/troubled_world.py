@@ -18,6 +18,7 @@ from torture import killed_life
 from torture.compared_store import SOURCES
 from torture.content import Content, Piece
 from torture.dictionary import Dictionary, Point, Running
+from torture.inside import Damage
 from torture.killed_life import Step
 from torture.looking import Found, Look, pieces_of
 from torture.tampering import flip, frames_of, pack_files
@@ -25,9 +26,6 @@ from torture.world import World, chosen, refused
 
 POOL = tuple(Piece(seed, length) for seed, length in enumerate([33, 200, 1, 70, 512, 64, 4000, 90, 0, 300, 257, 1500]))
 """Every chunk and blob of a run is one of these, so that equal chunks meet again and again."""
-Damage = tuple[str, str, int]
-"""ARN, object name, and index of a chunk; -1 is the metadata blob."""
-_CALLS_MAX = 30
 
 
 class TroubledWorld(World):
@@ -51,9 +49,8 @@ class TroubledWorld(World):
         assert len(pieces) == (not record), "a chunk that nobody sent"
 
         def change(model: Dictionary, _: object) -> None:
-            if not pieces:
-                model.sick_manifests = True
-                model.scars.add(path.name)
+            model.scars.add(path.name)
+            model.sick_manifests = model.sick_manifests or not pieces
             model.damaged.setdefault(vault, {}).update(dict.fromkeys(pieces, False))
 
         self._deed(lambda: flip(path, offset, 1 << bit), change)
@@ -78,10 +75,7 @@ class TroubledWorld(World):
         if dry:
             self.inside.call("CollectGarbage", DryRun=True, CompactThreshold=threshold)
             return
-        for _ in range(_CALLS_MAX):
-            if self.inside.call("CollectGarbage", Seconds=1, CompactThreshold=threshold)["Done"]:
-                return
-        raise AssertionError(f"collection is not done after {_CALLS_MAX} calls")
+        self.inside.collect(threshold)
 
     def collect_everything(self) -> None:
         """The same after a restart, so that no pack is still written to: then nothing may stay that nobody needs."""
@@ -116,9 +110,10 @@ class TroubledWorld(World):
         of = [one for (_, name), one in self.model.series.items() if source is None or name == SOURCES[source][1]]
         points = [point for series in of for point in series.points.values()]
         if source is not None and not points:
-            refused(NotFound, lambda: self._verified(scope))
+            refused(NotFound, lambda: self.inside.verify(**scope))
             return
-        reported, sick = self._verified(scope)
+        verified = self.inside.verify(**scope)
+        reported, sick = verified.damages, verified.records
         true = {damage for point in points for damage in self._unreadable(point)}
         assert reported == true, f"verify names {sorted(reported - true)} and leaves out {sorted(true - reported)}"
         assert not sick or self.model.sick_manifests, f"{sick} are named although nobody damaged them"
@@ -128,8 +123,8 @@ class TroubledWorld(World):
     def rebuild(self, replace: bool) -> None:
         """A new catalog from packs and keys, in place of the old one or because it is gone. Jobs end with the old one.
 
-        A damaged manifest or record must be made good first, which `verify` does. Its old frame may still lie dead in a
-        pack, and then nobody can tell that it is not missed: the rebuild holds collection back, and that is released.
+        A damaged manifest or record must be made good first, which `verify` does. The damaged bytes may still lie dead
+        in a pack, and nobody can tell what they were: then the rebuild holds collection back, and that is released.
         """
         self.verify(None)
         if self.model.sick_manifests:
@@ -151,20 +146,6 @@ class TroubledWorld(World):
             answer = self.inside.call("CollectGarbage", Seconds=1)
             assert answer["Hold"], "a store that is held back collects"
             self.inside.call("CollectGarbage", Seconds=1, ReleaseHold=True)
-
-    def _verified(self, scope: Mapping[str, object]) -> tuple[set[Damage], list[object]]:
-        """What VerifyStore names: objects of points with a chunk's index, and damaged manifests and records."""
-        damages: set[Damage] = set()
-        sick: list[object] = []
-        token: Mapping[str, object] = {}
-        for _ in range(_CALLS_MAX):
-            answer = self.inside.call("VerifyStore", Seconds=1, **(token or scope))
-            damages |= {(one["RecoveryPointArn"], one["ObjectName"], one["ChunkIndex"]) for one in answer["Damages"]}
-            sick += [*answer["DamagedManifests"], *answer["DamagedRecords"]]
-            if answer["NextToken"] is None:
-                return damages, sick
-            token = {"NextToken": answer["NextToken"]}
-        raise AssertionError(f"verification is not done after {_CALLS_MAX} calls")
 
     def _unreadable(self, point: Point) -> set[Damage]:
         """What of a point a reader gets errors for."""
@@ -188,7 +169,8 @@ class TroubledWorld(World):
         self.inside.close()
         end = killed_life.live(self, steps, blow)
         self.model = end.acknowledged
-        self.clock.us = max(self.model.now_us, end.possible.now_us if end.possible else 0) + 1_000_000
+        latest = end.possible or end.acknowledged
+        self.clock.us = max(latest.now_us, self.model.now_us) + 1_000_000
         self.open()
         self._find_out(end.possible)
 
@@ -199,6 +181,10 @@ class TroubledWorld(World):
                 "after the kill the store holds neither the state before a request nor after it"
             )
             self.model = possible
+        for point in self.points():
+            if possible is not None and (then := possible.series_of(point.arn)) and not then.points[point.arn].reader:
+                # Its restore job may have been ended, or not: nobody can tell from outside.
+                point.reader = None
         for (vault, name), series in self.model.series.items():
             if series.running is None:
                 continue
@@ -206,8 +192,7 @@ class TroubledWorld(World):
             [job] = self._jobs(vault, name)
             series.running.job, series.running.arn = job["BackupJobId"], job["RecoveryPointArn"]
             series.running.stray_uploads = True
-            committing = possible is not None and possible.series[vault, name].running is None
-            if committing and series.running.arn in possible.series[vault, name].points:
+            if possible is not None and series.running.arn in possible.series[vault, name].points:
                 # A commit that was begun is made again, as a client that got no answer would do it.
                 self._commit((vault, name), series.running, drop=True)
 

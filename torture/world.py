@@ -7,6 +7,7 @@ made smaller. Each request is one deed: `before` is told what it will change, `a
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,7 +71,7 @@ class World(ComparedStore):
         if way < 0:
             self._deed(lambda: self.inside.put_objects(running.job, contents), change)
         for name, content in contents.items() if way >= 0 else ():
-            self._deed(lambda name=name, content=content: self.inside.put(running.job, name, content, way), change)
+            self._deed(partial(self.inside.put, running.job, name, content, way), change)
 
     def begin_upload(self, source: int, name: int, content: Content) -> None:
         """StartObject and PutChunk of every chunk; the upload stays open."""
@@ -178,8 +179,8 @@ class World(ComparedStore):
         for number, key in enumerate(SOURCES):
             running = self.model.series[key].running
             if running is not None and self.clock.us > running.started_us + LEASE_OVER_US:
-                refused(NotFound, lambda job=running.job: self.inside.call("ListObjects", StorageJobId=job))
-                refused(InvalidState, lambda job=running.job: self.inside.put(job, "late", Content()))
+                refused(NotFound, partial(self.inside.call, "ListObjects", StorageJobId=running.job))
+                refused(InvalidState, partial(self.inside.put, running.job, "late", Content()))
                 self._start(key)
                 assert self.model.series[SOURCES[number]].running is not running
 

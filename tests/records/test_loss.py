@@ -177,19 +177,39 @@ def test_of_a_chunk_in_two_packs_the_one_that_can_be_read_counts(store: Store, _
     assert store.says() == before
 
 
-def test_damage_between_frames_costs_nothing(store: Store) -> None:
+@pytest.mark.parametrize("tail", [bytes(10_000), b"a chunk that was cut off"], ids=["zeros", "a cut chunk"])
+def test_what_no_manifest_can_have_been_costs_nothing(store: Store, tail: bytes) -> None:
+    store.open()
+    store.back_up({"a": b"a", "b": noise(1, 3000)})
+    before = store.says()
+    store.close()
+    [path] = store.packs()
+    flip(path, 3)
+    if tail.strip(b"\0"):
+        [(_, offset), *_] = of_kind(store, Kind.CHUNK)
+        tail = path.read_bytes()[offset : offset + 110]
+    with open(path, "ab") as pack:
+        pack.write(tail)
+    store.lose_catalog()
+    report = store.rebuild()
+    assert report.is_whole
+    assert [trouble.offset == 0 or trouble.length == len(tail) for trouble in report.troubles] == [True, True]
+    store.open()
+    assert store.says() == before
+
+
+def test_what_may_have_been_a_manifest_holds_the_collector_until_somebody_has_looked(store: Store) -> None:
     store.open()
     store.back_up({"a": b"a"})
     before = store.says()
     store.close()
     [path] = store.packs()
-    flip(path, 3)
     with open(path, "ab") as pack:
         pack.write(bytes(5000) + noise(5, 5000))
     store.lose_catalog()
     report = store.rebuild()
-    assert report.is_whole
-    assert [trouble.offset == 0 or trouble.length == 10_000 for trouble in report.troubles] == [True, True]
+    assert [trouble.length for trouble in report.troubles] == [10_000]
+    assert "--release-hold" in report.holds[0]
     store.open()
     assert store.says() == before
 

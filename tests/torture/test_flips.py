@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from torture import catalog_flips, key_flips, pack_flips
-from torture.flips import Images, make_images, run
+from torture import catalog_flips, key_flips, pack_flips, parity_flips, rebuild_flips
+from torture.flips import PARTS, Images, make_images, run
 from torture.inside import HandClock, Inside
 from torture.section import Budget
 from torture.tampering import Tally, flip, frames_of, pack_files, swift_place
@@ -44,6 +44,21 @@ def test_sending_the_data_once_more_makes_the_store_whole(images: Images, place:
     assert tally.counts["flips healed by sending the data once more"] > 40
 
 
+def test_after_a_flip_a_rebuild_has_everything_or_says_what_is_missing(images: Images, place: Path):
+    tally = Tally()
+    rebuild_flips.flip_and_rebuild(images.stopped, images.store, place, Random(SEED), lambda done: done < 150, tally)
+    assert tally.wrong == []
+    assert tally.counts["rebuilds that lack something, and say so"] > 0
+
+
+def test_parity_repairs_a_flip_on_the_spot_and_never_makes_a_wrong_byte(images: Images, place: Path):
+    tally = Tally()
+    image = parity_flips.give_parity(images.stopped, place / "image")
+    parity_flips.flip_with_parity(image, images.store, place, Random(SEED), lambda done: done < 40, tally)
+    assert tally.wrong == []
+    assert tally.counts["of them repaired, or where nobody needed it"] >= 20
+
+
 def test_a_flipped_bit_of_a_key_is_refused_or_means_nothing(images: Images, place: Path):
     tally = Tally()
     files = key_flips.key_files(images.stopped)
@@ -51,6 +66,17 @@ def test_a_flipped_bit_of_a_key_is_refused_or_means_nothing(images: Images, plac
     assert tally.wrong == []
     assert tally.counts["flips of keys found on opening"] > 0
     assert tally.counts["flips of keys found on use"] > 0
+
+
+def test_a_flipped_bit_of_a_root_key_under_a_pass_phrase_is_refused_or_means_nothing(images: Images, place: Path):
+    tally = Tally()
+    image = key_flips.put_under_passphrase(images.stopped, place / "image")
+    files = key_flips.key_files(image)[:1]
+    key_flips.flip_keys(
+        image, files, images.store, place, Random(SEED), lambda done: done < 60, tally, key_flips.PASSPHRASE
+    )
+    assert tally.wrong == []
+    assert tally.counts["flips of keys found on opening"] > 50
 
 
 def test_a_flipped_bit_of_a_closed_catalog_never_makes_an_answer_wrong(images: Images, place: Path):
@@ -105,4 +131,4 @@ def test_the_section_counts_what_it_did(tmp_path: Path):
     assert figures.losses == ()
     assert figures.counts["flips of packs"] > 0
     assert figures.counts["flips of catalogs"] > 0
-    assert len(said) == 5
+    assert len(said) == len(PARTS)

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.catalog import chunk_index, recovery_points
 from holdfast.packfile.layout import Kind
+from torture import model
 from torture.compared_store import SOURCES
 from torture.content import Content, Piece
 from torture.dictionary import Dictionary
@@ -42,7 +43,7 @@ def world(tmp_path: Path) -> Iterator[TroubledWorld]:
 
 def test_random_steps_leave_the_service_and_the_dictionary_alike() -> None:
     ServiceBesideDictionary.done.clear()
-    run_examples(10, SEED)
+    run_examples(10, SEED, shrink=False)
     assert ServiceBesideDictionary.done["steps"] > 200
 
 
@@ -125,7 +126,8 @@ def test_it_notices_an_acknowledgement_that_comes_too_early(
         killed_again_and_again()
 
 
-def test_the_section_counts_its_steps(tmp_path: Path) -> None:
+def test_the_section_counts_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "EXAMPLES_PER_ROUND", 1)
     said: list[str] = []
     figures = run(Budget(seconds=0, seed=SEED, folder=tmp_path, rounds_min=1), said.append)
     assert figures.losses == ()

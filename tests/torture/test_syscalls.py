@@ -13,6 +13,9 @@ from torture.section import Budget
 from torture.system_calls import Call
 from torture.tracer import Kill, Refuse, Shorten, Tracer, Verdict, filter_own_calls, mark, why_not
 
+# Newer Pythons warn of a fork beside threads (those of pytest); these children ask for no lock.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
 
 def test_a_store_whose_system_calls_fail_here_and_there_loses_nothing_and_works_on(tmp_path: Path) -> None:
     figures = syscalls.run(Budget(0, seed=20261103, folder=tmp_path, processes=2, rounds_min=50), print)

@@ -46,7 +46,7 @@ from holdfast.upkeep.care import Care
 from holdfast.upkeep.expiry import Expiry
 from holdfast.upkeep.recording import Recording
 from holdfast.upkeep.runner import Runner
-from holdfast.upkeep.worker import Worker
+from holdfast.upkeep.worker import Worker, name_of
 from holdfast.wire.route import Router
 from holdfast.wire.specs import load
 
@@ -164,6 +164,6 @@ def _key_reporter(log: Logger) -> Callable[[str | None], None]:
 
 def _reporter(log: Logger) -> Callable[[Worker, Exception], None]:
     def report(worker: Worker, trouble: Exception) -> None:
-        log.error("upkeep failed", part="upkeep", worker=type(worker).__name__, exc_info=trouble)
+        log.error("upkeep failed", part="upkeep", worker=name_of(worker), exc_info=trouble)
 
     return report

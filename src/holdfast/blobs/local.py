@@ -122,6 +122,8 @@ class LocalBlobs:
             # Also where it is gone already: who removed it may have been killed before that was durable.
             with contextlib.suppress(FileNotFoundError):
                 self._disk.remove(path)
+            # A reader may have opened it once more in between, and would keep its space.
+            self._open_files.forget(path)
             with contextlib.suppress(FileNotFoundError):
                 self._disk.sync_directory(path.parent)
         except OSError as failed:

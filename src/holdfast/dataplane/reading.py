@@ -1,7 +1,7 @@
 """How every read begins: the StorageJobId becomes a view of one series and the keys of its vault, in one snapshot."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location
 from holdfast.dataplane.store import Store
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model.errors import Damaged, NotFound, Transient
+from holdfast.model.errors import Damaged, NotFound, Transient, Unavailable
 
 _ATTEMPTS = 8
 
@@ -49,7 +49,9 @@ def reading(store: Store, job_id: str) -> Iterator[Reading]:
         readable = leases.require_readable(tx, job_id, now_us)
         yield Reading(tx, readable.view, readable.vault_no, store.keys.open(readable.vault_uid))
     if readable.touch_due:
-        store.commits.submit((), lambda tx, _: leases.renew(tx, job_id, now_us), urgent=True)
+        # What was read is good, whether or not it can be noted; the next read tries again.
+        with suppress(Unavailable):
+            store.commits.submit((), lambda tx, _: leases.renew(tx, job_id, now_us), urgent=True)
 
 
 def read_chunk(store: Store, keys: VaultKeys, chunk: ChunkRow) -> bytes:
@@ -67,7 +69,8 @@ def read_chunk(store: Store, keys: VaultKeys, chunk: ChunkRow) -> bytes:
             if (now.pack_no, now.frame_offset) == (chunk.pack_no, chunk.frame_offset):
                 # From now on the chunk is a duplicate of nothing: the next upload of the same bytes writes it anew and
                 # heals every object that uses it.
-                store.commits.submit((), partial(_mark_bad, chunk=chunk), urgent=True)
+                with suppress(Unavailable):
+                    store.commits.submit((), partial(_mark_bad, chunk=chunk), urgent=True)
                 raise
             chunk = now
     raise Transient("a chunk was moved again and again while it was being read; send the request again")

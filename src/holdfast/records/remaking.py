@@ -78,7 +78,7 @@ class Remaking:
     def trouble(self, trouble: Trouble) -> None:
         """Part of what the walk asks of its listener."""
         self.report.add_trouble(trouble)
-        if trouble.told is not None and len(self._unread) < _HOLDS_MAX:
+        if (trouble.told is not None or trouble.is_unknown) and len(self._unread) < _HOLDS_MAX:
             self._unread.append(trouble)
 
     def write(self, step: Callable[[Tx], R]) -> R:
@@ -105,7 +105,7 @@ class Remaking:
                 PackWalk(self.blobs, self.findings, vault, keys[vault], self).walk(pack)
         self.report.pack_bytes = self._done_bytes
         for trouble in self._unread:
-            if trouble.told is not None and not self.findings.is_superseded(*trouble.told):
+            if trouble.told is None or not self.findings.is_superseded(*trouble.told):
                 self._hold(
                     f"{trouble.pack} holds, at offset {trouble.offset}, {trouble.reason}: a recovery point may be"
                     f" missing, or one may be back that was deleted; {RELEASE}"

@@ -17,7 +17,7 @@ from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, UnusableKey
 from holdfast.model.limits import KIB
 from holdfast.packfile import manifest, read, record
-from holdfast.packfile.layout import FrameHeader, Kind
+from holdfast.packfile.layout import FRAME_HEADER_BYTES, FrameHeader, Kind, decode_frame_header
 from holdfast.packfile.read import DamagedRange, FoundFrame
 from holdfast.packfile.record import VaultRecord
 
@@ -35,7 +35,9 @@ class Trouble:
     length: int
     reason: str
     told: tuple[bytes, bytes] | None = None
-    """Vault uid and frame id, where it is a manifest or a record: not a chunk, and not the torn tail of a crash."""
+    """Vault uid and frame id, where it is a manifest or a record."""
+    is_unknown: bool = False
+    """Whether nobody can say what it was: perhaps a manifest, or a record of a deletion."""
 
 
 class Listener(Protocol):
@@ -70,14 +72,27 @@ class PackWalk:
                 self.listener.trouble(Trouble(name, 0, 48, damage.message))
             for found in read.frames(source.read_at, size):
                 if isinstance(found, DamagedRange):
-                    reason = "no frame with a sound header"
-                    self.listener.trouble(Trouble(name, found.offset, found.length, reason))
+                    self._tell_range(source, name, size, found)
                     continue
                 old_key |= found.header.key_number < self.keys.frame_key_number
                 self._note(name, pack_uid, found)
             self._flush()
         self.findings.add_pack(self.vault_uid, FoundPack(pack_uid, size, int(old_key)))
         self.listener.progress(size)
+
+    def _tell_range(self, source: "_Window", name: str, size: int, found: DamagedRange) -> None:
+        """Reports bytes that are no frame, and whether a manifest may have stood there.
+
+        None has where nothing was ever written (zeros), or where a chunk was cut off by the end of the pack.
+        """
+        head = source.read_at(found.offset, min(found.length, FRAME_HEADER_BYTES))
+        try:
+            is_cut_chunk = decode_frame_header(head).kind == Kind.CHUNK and found.offset + found.length == size
+        except Damaged:
+            is_cut_chunk = False
+        is_unknown = not is_cut_chunk and not _is_zero(source, found)
+        trouble = Trouble(name, found.offset, found.length, "no frame with a sound header", is_unknown=is_unknown)
+        self.listener.trouble(trouble)
 
     def _note(self, name: str, pack_uid: bytes, found: FoundFrame) -> None:
         header = found.header
@@ -160,6 +175,14 @@ def read_place(blobs: BlobStore, keys: VaultKeys, place: Place, kind: Kind) -> b
     """The content of the frame at that place, verified. Raises Damaged, UnusableKey, NotFound."""
     frame = blobs.read(pack_name(keys.vault_uid, place.pack), place.offset, place.frame_bytes)
     return unseal(keys, place.frame_id, place.raw_bytes, frame, kind=kind)
+
+
+def _is_zero(source: "_Window", found: DamagedRange) -> bool:
+    end = found.offset + found.length
+    return not any(
+        source.read_at(start, min(_WINDOW_BYTES, end - start)).strip(b"\0")
+        for start in range(found.offset, end, _WINDOW_BYTES)
+    )
 
 
 class _Window:

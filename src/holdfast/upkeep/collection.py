@@ -6,7 +6,8 @@ finds its own work in the catalog, so that any of them may run at any time, alon
 """
 
 import contextlib
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from holdfast.model.errors import NotFound, UnusableKey
 from holdfast.upkeep.collector import Collector
@@ -16,7 +17,7 @@ from holdfast.upkeep.free_pages import FreePages
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.survey import Survey
 from holdfast.upkeep.sweeping import Sweeping
-from holdfast.upkeep.worker import Worker
+from holdfast.upkeep.worker import InTurn, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,13 @@ class Collection:
     """Drops the records of vaults that hold nothing more."""
     compactor: Compactor
     free_pages: FreePages
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    """One step at a time: who finds nothing left to do may say so, for nobody else is halfway through something."""
 
     def workers(self) -> tuple[Worker, ...]:
         """For whoever works in the background: one worker's trouble keeps none of the others from its work."""
-        return (*self._before_copying(), self.recording, self.compactor, self.free_pages)
+        workers = (*self._before_copying(), self.recording, self.compactor, self.free_pages)
+        return tuple(InTurn(worker, self._turn) for worker in workers)
 
     def advance(self, now_us: int, threshold: int) -> Gain | None:
         """One step of the first stage that has work; None if none has. Raises what the stage raises.
@@ -42,6 +46,10 @@ class Collection:
         The last stages come first: what can be given back at once is, before more is taken on, and nothing is copied
         while something could go without.
         """
+        with self._turn:
+            return self._advance(now_us, threshold)
+
+    def _advance(self, now_us: int, threshold: int) -> Gain | None:
         for stage in self._before_copying():
             gain = stage.step(now_us)
             if gain is not None:

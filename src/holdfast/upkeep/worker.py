@@ -1,7 +1,9 @@
 """What a worker is, and what it is given."""
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from holdfast.catalog.transaction import Tx
@@ -19,6 +21,23 @@ class Worker(Protocol):
         Raises an error of model/errors when it cannot; the next step may.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """A worker that shares a turn with others: no two of them are in a step at the same time."""
+
+    worker: Worker
+    turn: threading.Lock
+
+    def step(self, now_us: int) -> object:
+        with self.turn:
+            return self.worker.step(now_us)
+
+
+def name_of(worker: Worker) -> str:
+    """What a worker is called in the log."""
+    return type(worker.worker if isinstance(worker, InTurn) else worker).__name__
 
 
 class Reader(Protocol):
