@@ -99,7 +99,7 @@ def make_images(folder: Path) -> Images:
 
 
 def run(budget: Budget, report: Report) -> Figures:
-    """All parts, each until its share is used up or every bit was tried."""
+    """All parts, each until its share is used up or every bit was tried; `rounds_min` is meant for each part."""
     began = time.monotonic()
     images = make_images(budget.folder)
     tally = Tally()
@@ -108,7 +108,7 @@ def run(budget: Budget, report: Report) -> Figures:
         for number, (words, (part, share)) in enumerate(PARTS.items()):
             until = time.monotonic() + budget.left() * share / open_shares
             open_shares -= share
-            part(images, place, Random(budget.seed + number), partial(_before, until), tally)
+            part(images, place, Random(budget.seed + number), partial(_goes_on, until, budget.rounds_min), tally)
             report(f"{NAME}, {words}: {_progress(tally)}")
     losses = [f"seed {budget.seed}, {one} (store: {images.stopped})" for one in tally.wrong[:_LOSSES_SHOWN]]
     if len(tally.wrong) > _LOSSES_SHOWN:
@@ -116,8 +116,8 @@ def run(budget: Budget, report: Report) -> Figures:
     return Figures(NAME, dict(tally.counts), tuple(losses), time.monotonic() - began)
 
 
-def _before(until: float, _: int) -> bool:
-    return time.monotonic() < until
+def _goes_on(until: float, rounds_min: int, rounds: int) -> bool:
+    return rounds < rounds_min or time.monotonic() < until
 
 
 def _progress(tally: Tally) -> str:
