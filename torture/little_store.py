@@ -86,7 +86,7 @@ def make(inside: Inside) -> LittleStore:
         store.point_views[arn] = view
     store.point_views[gone] = third
     store.shown = everything_listed(inside)
-    # The last transaction of all changes nothing that can be seen, and the one before it does: see catalog_flips.
+    # The last two transactions of all change nothing that can be seen, and the one before them does: see catalog_flips.
     store.running, _ = inside.start("a")
     store.vault_of[store.running] = VAULT
     upload = inside.open_upload(store.running, "not done")
@@ -96,6 +96,7 @@ def make(inside: Inside) -> LittleStore:
     _change(inside, store.running, second, fourth)
     store.views[store.running] = fourth
     inside.put_chunk(store.running, upload, 3, Piece(19, 55))
+    inside.put_chunk(store.running, upload, 4, Piece(21, 45))
     return store
 
 

@@ -57,7 +57,7 @@ class Lane:
         self._folder = folder
         self._dice = random.Random(seed)
         self._lines: dict[str, list[Line]] = {}
-        self.counts = {"faults injected": 0, "acknowledgements": 0, "calls of clean runs": 0, "scenarios": 0}
+        self.counts = {"faults injected": 0, "acknowledgements": 0} | {f"of {fault.name}": 0 for fault in FAULTS}
         self.findings: list[str] = []
 
     def run(self, until: float, faults_min: int) -> None:
@@ -96,8 +96,6 @@ class Lane:
         self._traced(clean, watch)
         self._collect_findings(clean, f"{scenario.name}, without a fault")
         shutil.rmtree(clean.home)
-        self.counts["scenarios"] += 1
-        self.counts["calls of clean runs"] += len(watch.calls)
         for at, call in enumerate(watch.calls):
             for fault in FAULTS:
                 if fault.strikes(call):
@@ -124,6 +122,7 @@ class Lane:
             self.counts["acknowledgements"] += before - Ledger(self._lines[target.scenario.name]).acknowledged
         # Runs differ a little: where a call does not come this time, nothing was injected.
         self.counts["faults injected"] += watch.struck is not None
+        self.counts[f"of {target.fault.name}"] += watch.struck is not None
         if not self.findings:
             shutil.rmtree(attempt.home)
 

@@ -5,6 +5,7 @@ None of it may change what the service shows, except that a damaged chunk may be
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from holdfast.app.config import StoreOptions
@@ -176,6 +177,9 @@ class TroubledWorld(World):
 
     def _find_out(self, possible: Dictionary | None) -> None:
         """Makes the dictionary say what became of the request that was under way."""
+        for arn in [point.arn for point in self.points() if possible and not possible.series_of(point.arn)]:
+            # A deletion that nobody answered is asked for again: until then a rebuild may bring the point back.
+            self._delete_again(arn)
         if possible is not None and not self._is_so(self.model):
             assert self._is_so(possible), (
                 "after the kill the store holds neither the state before a request nor after it"
@@ -195,6 +199,12 @@ class TroubledWorld(World):
             if possible is not None and series.running.arn in possible.series[vault, name].points:
                 # A commit that was begun is made again, as a client that got no answer would do it.
                 self._commit((vault, name), series.running, drop=True)
+
+    def _delete_again(self, arn: str) -> None:
+        vault, series = next((vault, one) for (vault, _), one in self.model.series.items() if arn in one.points)
+        with suppress(NotFound):
+            self.inside.call("DeleteRecoveryPoint", BackupVaultName=vault, RecoveryPointArn=arn)
+        del series.points[arn]
 
     def _is_so(self, model: Dictionary) -> bool:
         """Whether points, jobs and names are those of `model`; their bytes are for `check`."""
