@@ -35,7 +35,9 @@ class Engine(Protocol):
 class Holdfast:
     """The agent in one process, the service in another, HTTP between them; both processes are counted."""
 
-    settings = "`holdfast serve` and the agent, over HTTP on the loopback; defaults"
+    settings = (
+        "`holdfast serve` and the agent, HTTP between them; defaults; the reserve of 80 MiB is not counted as stored"
+    )
 
     def __init__(self, name: str = "holdfast", command: Sequence[str] = HOLDFAST) -> None:
         self.name = name
@@ -60,7 +62,9 @@ class Holdfast:
         return to
 
     def stored_bytes(self) -> int:
-        return disk_bytes(self._folder / "data")
+        # Without the room that is kept back for a full disk: it has the same size however much is stored.
+        reserve = self._folder / "data" / "reserve"
+        return disk_bytes(self._folder / "data") - (reserve.stat().st_blocks * 512 if reserve.exists() else 0)
 
     def _measure(self, *words: str) -> Cost:
         environment = self._service.environment()

@@ -10,7 +10,8 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 SOURCES = sorted((TOP / "src" / "holdfast").rglob("*.py"))
-PROGRAMS = [*SOURCES, *(path for folder in ("scripts", "bench", "torture") for path in sorted((TOP / folder).rglob("*.py")))]
+BESIDE = [path for folder in ("scripts", "bench", "torture") for path in sorted((TOP / folder).rglob("*.py"))]
+PROGRAMS = [*SOURCES, *BESIDE]
 TESTS = sorted((TOP / "tests").rglob("*.py"))
 
 LINES_MAX = 300
