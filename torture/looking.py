@@ -86,7 +86,9 @@ class Look:
             for entry in listed:
                 content = self.view.get(entry["Name"])
                 if content is not None:
-                    found.compare(asked._replace(name=entry["Name"]), _entry(entry), _true_entry(content, entry))
+                    true_entry = _true_entry(content, entry)
+                    told = {member: entry.get(member) for member in true_entry}
+                    found.compare(asked._replace(name=entry["Name"]), told, true_entry)
                     self.tokens[entry["Name"]] = entry["ObjectToken"]
         for name, token in self.tokens.items():
             self._list_chunks(found, name, token, page)
@@ -179,11 +181,8 @@ def is_tidy(error: Exception) -> bool:
     return isinstance(error, HoldfastError)
 
 
-def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key not in ("ObjectToken", "ObjectChecksumAlgorithm")}
-
-
 def _true_entry(content: Content, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry of a list must say of the object; what is known of its frames is told there too, and is for others."""
     true = {
         "Name": entry["Name"],
         "ChunksCount": len(content.chunks),

@@ -149,6 +149,7 @@ class World(ComparedStore):
         if running is not None:
             stop = lambda: self.inside.call("StopBackupJob", BackupJobId=running.job)  # noqa: E731 - named for the line
             self._deed(stop, lambda model, _: _end_job(model, source))
+            refused(InvalidState, partial(self.inside.put, running.job, "late", Content()))
 
     def delete_point(self, source: int, choice: int) -> None:
         """Any kept point of the source."""
@@ -220,6 +221,7 @@ class World(ComparedStore):
             assert (made["RecoveryPointArn"], made["ObjectCount"], made["Bytes"]) == true
 
         self._deed(call, change)
+        refused(InvalidState, partial(self.inside.put, running.job, "late", Content()))
 
     def _deed(self, call: Callable[[], R], change: Change) -> None:
         self.before(change)

@@ -66,11 +66,35 @@ def test_damage_is_named_and_gone_after_the_same_data_came_again(holdfast: Run, 
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["Damaged"] for line in lines[:-1]] == ["object"] * (len(lines) - 1)
     assert lines[-1]["Summary"]["DamagedRecoveryPoints"] == [lines[0]["RecoveryPointArn"]]
-    assert holdfast("backup", str(tree), "--source", "t")[0] == 0
+    assert holdfast("backup", str(tree), "--source", "s")[0] == 0
     assert holdfast("verify")[0] == 0
     assert holdfast("restore", "--source", "s", "--to", str(tmp_path / "out"))[0] == 0
     for number in range(3):
         assert (tmp_path / "out" / f"file{number}").read_bytes() == (tree / f"file{number}").read_bytes()
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_what_a_lost_pack_held_is_sent_again_although_the_tree_did_not_change(
+    holdfast: Run, tree: Path, tmp_path: Path, batched: bool
+) -> None:
+    (tree / "large").write_bytes(os.urandom(9_000_000))
+    (tree / "folder").mkdir()
+    (tree / "folder" / "small").write_bytes(b"small")
+    first = json.loads(holdfast("backup", str(tree), "--source", "s", "--json")[1])["recovery_point_arn"]
+    for path in packs(tmp_path):
+        path.unlink()
+    code, out, _ = holdfast("verify")
+    assert (code, len([line for line in out.splitlines() if " large (" in line])) == (1, 1)
+    assert holdfast("restore", "--source", "s", "--to", str(tmp_path / "torn"))[0] == 1
+    more = () if batched else ("--no-batch",)
+    again = json.loads(holdfast("backup", str(tree), "--source", "s", "--json", *more)[1])
+    assert again["bytes_read"] >= 9_900_005
+    for number, point in enumerate((first, "latest")):
+        to = tmp_path / f"out{number}"
+        assert holdfast("restore", "--source", "s", "--point", point, "--to", str(to))[0] == 0
+        for path in tree.rglob("*"):
+            assert path.is_dir() or (to / path.relative_to(tree)).read_bytes() == path.read_bytes()
+    assert holdfast("verify")[0] == 0
 
 
 def test_parity_repairs_what_it_can(holdfast: Run, tree: Path, tmp_path: Path) -> None:

@@ -77,23 +77,25 @@ def test_the_wait_that_the_service_asks_for_is_kept(lines: tuple[str, ...], wait
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "kind"),
+    ("status", "code", "kind", "waits"),
     [
-        ("500 Internal Server Error", b"ServiceInternalException", Internal),
-        ("500 Internal Server Error", b"RetryableException", Transient),
-        ("503 Service Unavailable", b"ServiceUnavailableException", Unavailable),
-        ("429 Too Many Requests", b"ThrottlingException", Throttled),
-        ("502 Bad Gateway", b"", Unavailable),
+        ("500 Internal Server Error", b"ServiceInternalException", Internal, 1),
+        ("500 Internal Server Error", b"RetryableException", Transient, 5),
+        ("503 Service Unavailable", b"ServiceUnavailableException", Unavailable, 5),
+        ("429 Too Many Requests", b"ThrottlingException", Throttled, 5),
+        ("502 Bad Gateway", b"", Unavailable, 5),
     ],
 )
-def test_a_lasting_failure_comes_out_after_six_attempts(status: str, code: bytes, kind: type[HoldfastError]) -> None:
+def test_a_lasting_failure_comes_out_after_six_attempts_and_a_defect_after_two(
+    status: str, code: bytes, kind: type[HoldfastError], waits: int
+) -> None:
     slept: list[float] = []
     with failing(99, status=status, body=ERROR % code if code else b"<html>proxy</html>") as server:
         api = api_at(server, slept)
         with pytest.raises(kind):
             api.start_object("j", "n")
         api.close()
-    assert len(slept) == 5
+    assert len(slept) == waits
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ class _Run:
                 raise
 
     def _differences(self, source: Source) -> None:
-        view = ((stored.name, stored.metadata) for stored in listing(self._api, self._job.id))
+        # What is damaged in the store counts as changed: sent once more, it is whole in every recovery point.
+        view = ((it.name, None if it.damaged else it.metadata) for it in listing(self._api, self._job.id))
         counts = _Counts(self._tally)
         for verdict, subject in compare(source.events(self._plan.scan), view):
             if isinstance(subject, Entry):

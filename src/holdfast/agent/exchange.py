@@ -29,6 +29,8 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     chunks: int
     size: int
     blob_bytes: int
+    damaged: bool = False
+    """Whether the service knows that bytes of it are damaged; the same data sent again heals it."""
 
 
 class Exchange(Protocol):
@@ -59,6 +61,7 @@ def listing(api: Api, job_id: str, prefix: str | None = None) -> Iterator[Stored
                 found.chunks_count,
                 found.bytes,
                 found.metadata_blob_length or 0,
+                found.damaged,
             )
 
 

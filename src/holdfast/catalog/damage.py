@@ -89,3 +89,10 @@ def manifests_of(tx: Tx, chunk_nos: Sequence[int]) -> list[ManifestOf]:
 def records_of(tx: Tx, chunk_no: int) -> list[RecordOf]:
     """The records that are in this chunk."""
     return [RecordOf(*row) for row in tx.all(_SQL["records_of"], {"chunk_no": chunk_no})]
+
+
+def damaged_objects(tx: Tx, object_nos: Sequence[int]) -> set[int]:
+    """Those of the objects that use a bad chunk; where nothing is bad, which is nearly always, one look tells."""
+    if tx.one(_SQL["any_bad"]) is None:
+        return set()
+    return {row[0] for row in tx.all_of(_SQL["damaged_objects"], object_nos)}

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,15 +140,24 @@ def _print(found: "VerificationSlice", *, json: bool) -> None:
             for one in findings:
                 print(msgspec.json.encode({"Damaged": kind, **msgspec.to_builtins(one)}).decode())
     else:
-        for damage in found.damages:
-            part = "metadata" if damage.chunk_index < 0 else f"chunk {damage.chunk_index}"
-            print(f"damaged: {damage.recovery_point_arn} {_plain(damage.object_name)} ({part}): {damage.reason}")
+        for _, damages in groupby(found.damages, key=lambda one: (one.recovery_point_arn, one.object_name, one.reason)):
+            _print_object(list(damages))
         for manifest in found.damaged_manifests:
             print(f"damaged manifest: {manifest.recovery_point_arn}: {manifest.reason}")
         for record in found.damaged_records:
             what = f"{record.kind} {record.subject} of vault {record.backup_vault_name}"
             print(f"damaged record: {what}: {record.reason}")
     sys.stdout.flush()
+
+
+def _print_object(damages: "list[Damage]") -> None:
+    """One line for neighbouring findings of one object; --json has each of them."""
+    one = damages[0]
+    indexes = [damage.chunk_index for damage in damages if damage.chunk_index >= 0]
+    parts = ["metadata"] * (len(indexes) < len(damages))
+    if indexes:
+        parts.append(f"chunk {indexes[0]}" if len(indexes) == 1 else f"{len(indexes):,} chunks from {indexes[0]}")
+    print(f"damaged: {one.recovery_point_arn} {_plain(one.object_name)} ({', '.join(parts)}): {one.reason}")
 
 
 def _print_summary(tally: _Tally, *, json: bool) -> None:

@@ -226,6 +226,8 @@ class ScannedObject(Answer, frozen=True):
     bytes: int
     metadata_string: str | None = None
     metadata_blob_length: int | None = None
+    damaged: bool = False
+    """Whether stored bytes of it are known to be damaged: sending the same data once more heals it."""
 
 
 class ObjectPage(Answer, frozen=True):

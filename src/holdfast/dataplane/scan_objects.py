@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
+from holdfast.catalog import damage
 from holdfast.dataplane import digests, handles
 from holdfast.dataplane.checks import check_range
 from holdfast.dataplane.object_pages import chosen_filter, read_page
@@ -23,6 +24,7 @@ def scan_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, obj
     chosen = chosen_filter(store, _KIND, job_id, params)
     with reading(store, job_id) as open_read:
         rows, rest = read_page(open_read, chosen, limit)
+        damaged = damage.damaged_objects(open_read.tx, [row.object_no for row in rows])
         listed = [
             {
                 "Name": row.name,
@@ -32,6 +34,7 @@ def scan_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, obj
                 "ChunksCount": row.chunk_count,
                 "Bytes": row.total_bytes,
                 "MetadataBlobLength": row.metadata_bytes,
+                "Damaged": True if row.object_no in damaged else None,
             }
             for row in rows
         ]

@@ -170,7 +170,10 @@ class Gateway:
         self, identity: str, started: float, admitted: Admitted | None, error: Exception, received_bytes: int
     ) -> Response:
         operation = admitted.operation if admitted is not None else None
-        if not isinstance(error, HoldfastError) or isinstance(error, Internal | Damaged):
+        if isinstance(error, Damaged):
+            name = operation and operation.name
+            self._log.error("damaged", request_id=identity, operation=name, reason=error.message)
+        elif not isinstance(error, HoldfastError) or isinstance(error, Internal):
             self._log.error("defect", request_id=identity, operation=operation and operation.name, exc_info=error)
         signing_name = admitted.claim.signing_name if admitted is not None else None
         response = fault(operation, error, signing_name=signing_name)

@@ -6,6 +6,16 @@ SELECT chunk_no FROM chunks WHERE bad = 1 AND chunk_no > :after ORDER BY chunk_n
 -- name: count_bad
 SELECT count(*) FROM chunks WHERE bad = 1;
 
+-- name: any_bad
+SELECT 1 FROM chunks WHERE bad = 1 LIMIT 1;
+
+-- name: damaged_objects
+SELECT r.object_no FROM object_chunks r CROSS JOIN chunks c ON c.chunk_no = r.chunk_no
+WHERE r.object_no IN (:each) AND +c.bad = 1
+UNION
+SELECT o.object_no FROM objects o CROSS JOIN chunks c ON c.chunk_no = o.metadata_chunk_no
+WHERE o.object_no IN (:each) AND +c.bad = 1;
+
 -- In three pieces, each a range of an index, so that a page costs the same wherever it begins.
 -- name: references
 SELECT object_no, -1 FROM objects WHERE metadata_chunk_no = :chunk_no AND object_no > :object_no
