@@ -3,8 +3,8 @@
 The catalog says where everything is, so a flip in it could show another version, another object's bytes or a list with
 a gap. What must come instead: the store refuses to open and says what to do, or it answers with errors of our side, or
 every list and every byte is right. One thing cannot be told from a power cut: a flip within the last transaction of a
-log, which may never have been synced, or in the header of the frame that ended the one before it. The little store's
-last two transactions therefore change nothing that is shown.
+log, which may never have been synced, or in one bit of the frame that ended the one before it. The little store's last
+two transactions therefore change nothing that is shown.
 """
 
 from pathlib import Path

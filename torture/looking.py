@@ -182,7 +182,7 @@ def is_tidy(error: Exception) -> bool:
 
 
 def _true_entry(content: Content, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What an entry of a list must say of the object; what is known of its frames is told there too, and is for others."""
+    """What an entry of a list must say of the object. What else it says, of damage, is for others to judge."""
     true = {
         "Name": entry["Name"],
         "ChunksCount": len(content.chunks),

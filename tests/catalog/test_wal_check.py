@@ -82,6 +82,19 @@ def test_a_flip_in_any_frame_but_those_of_the_last_transaction_is_refused(crashe
                 assert count(tmp_path / "catalog") == 19
 
 
+@pytest.mark.parametrize("bit", range(0, 24 * 8, 7))
+def test_a_flip_in_the_head_of_the_frame_that_ends_the_transaction_before_the_last_is_refused(
+    crashed: Path, bit: int
+) -> None:
+    log = bytearray(log_of(crashed).read_bytes())
+    salts = log[16:24]
+    ours = [number for number in commits(log) if log[HEADER + number * STRIDE + 8 :][:8] == salts]
+    log[HEADER + ours[-2] * STRIDE + bit // 8] ^= 1 << bit % 8
+    log_of(crashed).write_bytes(log)
+    with pytest.raises(Unavailable, match="holdfast rebuild"):
+        count(crashed)
+
+
 @pytest.mark.parametrize("offset", range(0, HEADER, 3))
 def test_a_flip_in_the_head_of_the_log_is_refused(crashed: Path, offset: int) -> None:
     log = bytearray(log_of(crashed).read_bytes())

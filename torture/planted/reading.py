@@ -91,15 +91,29 @@ BUGS: tuple[Bug, ...] = (
         "UPDATE chunks SET bad = 0 WHERE chunk_no",
         f"{_STORING}::test_a_damaged_chunk_is_an_error_and_the_next_upload_heals_it",
     ),
-    Bug(
-        "A new upload is a duplicate of a frame that is known to be bad",
+    bug(
+        "A new upload is a duplicate of a frame that nobody looked at",
         "G2",
         "dataplane/intake.py",
-        (
-            ("for chunk_id, chunk in found.items() if not chunk.bad}", "for chunk_id, chunk in found.items()}"),
-            ("        if chunk is None or chunk.bad:\n", "        if chunk is None:\n"),
-        ),
-        (f"{_STORING}::test_a_damaged_chunk_is_an_error_and_the_next_upload_heals_it",),
+        "            store.chunks.read(vault.keys, chunk.chunk_id, place_of(chunk), chunk.raw_bytes)\n",
+        "",
+        "tests/dataplane/test_healing.py::test_an_unnoticed_flip_is_healed_by_the_first_upload_of_the_same_data",
+    ),
+    bug(
+        "A chunk is claimed although its pack is gone",
+        "G1",
+        "dataplane/put_chunk.py",
+        "if found is None or not store.chunks.seems_whole(vault.keys, chunk_id, place_of(found), length):",
+        "if found is None:",
+        "tests/dataplane/test_healing.py::test_a_chunk_that_is_claimed_without_its_body_must_at_least_be_there",
+    ),
+    bug(
+        "Frames are acknowledged in a pack that somebody has removed",
+        "G1",
+        "blobs/append_file.py",
+        "if found.st_nlink == 0 or found.st_size != self._size:",
+        "if False:",
+        "tests/dataplane/test_healing.py::test_a_pack_that_is_removed_while_it_is_written_takes_nothing_that_is_acknowledged",
     ),
     bug(
         "A chunk of the base may be claimed although its frame is bad",

@@ -53,11 +53,16 @@ class LocalAppendFile:
         self._refuse_if_poisoned()
         try:
             self._disk.sync(self._descriptor)
+            found = os.fstat(self._descriptor)
         except BaseException as failed:
             self._poisoned = True
             if isinstance(failed, OSError):
                 raise write_error(failed, "make durable", self._path) from failed
             raise
+        if found.st_nlink == 0 or found.st_size != self._size:
+            # Somebody removed or cut it behind our back: what was appended is durable where nobody will find it.
+            self._poisoned = True
+            raise Unavailable(f"{self._path} was removed or altered by somebody else while it was being written")
         self._leave_cache()
 
     def close(self) -> None:

@@ -62,6 +62,11 @@ def find(tx: Tx, vault_no: int, chunk_ids: Sequence[bytes]) -> dict[bytes, Known
     return {row[0]: KnownChunk(*row[1:]) for row in rows}
 
 
+def find_sound(tx: Tx, vault_no: int, chunk_ids: Sequence[bytes]) -> list[ChunkRow]:
+    """Those of the chunks that the vault has and does not know to be bad, each with its place (and index 0)."""
+    return [ChunkRow(*row) for row in tx.all_of(_SQL["find_sound"], chunk_ids, {"vault_no": vault_no})]
+
+
 def record(tx: Tx, vault_no: int, chunks: Sequence[NewChunk]) -> list[int]:
     """The numbers of the chunks: each is new, or was known already, or was bad and is healed by this frame.
 

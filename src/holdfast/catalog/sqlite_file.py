@@ -1,6 +1,6 @@
 """The file of an SQLite catalog: every page carries a checksum, and every connection verifies it.
 
-SQLite by itself serves most flipped bits as if nothing had happened (FACTS: 76 % pass even its integrity check). The
+SQLite by itself serves most flipped bits as if nothing had happened (three of four pass even its integrity check). The
 extension cksumvfs, which comes in apsw's wheel, keeps eight bytes of checksum at the end of each page and refuses a
 page that does not fit it. What is always true here: a connection is handed out only after the extension has said that
 it verifies this file; a file without checksums is one of the first schema and is brought over once, or is refused.

@@ -61,19 +61,29 @@ def synced_frames_cut_off(read: Read, log_bytes: int, frames_taken: int) -> int:
 
 def _longest_run(read: Read, log: _Log, log_bytes: int, frames_taken: int) -> int:
     longest = 0
-    run: list[bool] = []
+    run: list[bool] | None = None
+    """Which of the frames that hang together end a transaction; None for frames of an earlier life of the log."""
+    # What the frame before ends with, and the run up to it, if only its salts or sums are what was damaged: one that
+    # fits behind that proves the contents of the one before, which its own header no longer does.
+    computed: _Sums | None = None
+    bridged: list[bool] | None = None
     before: _Frame | None = None
-    for frame in _frames(read, log, log_bytes, frames_taken):
-        follows = (
-            before is not None
-            and frame.number == before.number + 1
-            and frame.salts == before.salts
-            and _sums(log.order, frame.summed, before.sums) == frame.sums
-        )
-        run = [*run, frame.ends_transaction] if follows else [frame.ends_transaction]
-        before = frame
-        if sum(run) > 1:
-            longest = max(longest, len(run))
+    for frame in _frames(read, log, log_bytes, max(frames_taken - 1, 0)):
+        if before is None or frame.number != before.number + 1:
+            before, computed, run = None, None, None
+        sums = _sums(log.order, frame.summed, before.sums) if before is not None else None
+        reached: list[bool] | None = None
+        if run is not None and sums == frame.sums:
+            reached = run
+        elif bridged is not None and computed is not None and _sums(log.order, frame.summed, computed) == frame.sums:
+            reached = bridged
+        elif log.salts is None or frame.salts == log.salts:
+            reached = []
+        computed, bridged = sums, None if run is None else [*run, frame.ends_transaction]
+        run, before = None if reached is None else [*reached, frame.ends_transaction], frame
+        if frame.number < frames_taken:
+            run, bridged = [], None  # it was taken: it counts for nothing itself, and the chain goes on from it
+        longest = max(longest, len(run) if run is not None and sum(run) > 1 else 0)
     return longest
 
 
@@ -88,7 +98,7 @@ def _log(header: bytes) -> _Log:
 
 
 def _frames(read: Read, log: _Log, log_bytes: int, frames_taken: int) -> Iterator[_Frame]:
-    """The frames of this life of the log behind those taken; of any life, where the header does not say which it is."""
+    """All frames from that number on, of whatever life of the log."""
     stride = FRAME_HEADER_BYTES + log.page_bytes
     for number in range(frames_taken, (log_bytes - HEADER_BYTES) // stride):
         offset = HEADER_BYTES + number * stride
@@ -97,7 +107,7 @@ def _frames(read: Read, log: _Log, log_bytes: int, frames_taken: int) -> Iterato
             return
         page, size_after, salt_one, salt_two, *sums = _FRAME.unpack(header)
         salts = (salt_one, salt_two)
-        if page and (log.salts is None or salts == log.salts):
+        if page:
             summed = header[:8] + read(offset + FRAME_HEADER_BYTES, log.page_bytes)
             if len(summed) == 8 + log.page_bytes:
                 yield _Frame(number, size_after > 0, salts, (sums[0], sums[1]), summed)

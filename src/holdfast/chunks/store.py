@@ -5,8 +5,7 @@ Writing happens elsewhere (`chunks.commit`), because many chunks share one sync 
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from holdfast.blobs.port import BlobStore
 from holdfast.chunks.frame import seal, unseal
@@ -15,7 +14,7 @@ from holdfast.chunks.port import Location, SealedFrame
 from holdfast.chunks.salts import Salts
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, NotFound
-from holdfast.packfile.layout import Kind, decode_frame_header
+from holdfast.packfile.layout import FRAME_HEADER_BYTES, Kind, decode_frame_header
 
 Buffer = bytes | bytearray | memoryview
 
@@ -35,8 +34,25 @@ class ChunkStore:
         self, keys: VaultKeys, chunk_id: bytes, location: Location, raw_bytes: int, *, kind: Kind = Kind.CHUNK
     ) -> bytes:
         """The chunk's bytes: exactly those that were sealed, or Damaged (the pack is gone, short, flipped, another)."""
-        with _told_of(keys, location):
+        try:
             return unseal(keys, chunk_id, raw_bytes, self._frame(keys, location), kind=kind)
+        except Damaged as damage:
+            raise _placed(damage, keys, location) from damage
+
+    def seems_whole(self, keys: VaultKeys, chunk_id: bytes, location: Location, raw_bytes: int) -> bool:
+        """Whether a frame of that chunk begins there and none of it is cut off; its content is not read.
+
+        For whoever relies on a chunk without having its bytes at hand: a lost, short or mixed up pack is noticed.
+        """
+        name = pack_name(keys.vault_uid, location.pack)
+        last = location.offset + location.frame_bytes - 1
+        try:
+            header = decode_frame_header(self._blobs.read(name, location.offset, FRAME_HEADER_BYTES))
+            is_long_enough = len(self._blobs.read(name, last, 1)) == 1
+        except (Damaged, NotFound):
+            return False
+        told = (header.frame_id, header.raw_bytes, header.frame_bytes)
+        return is_long_enough and told == (chunk_id, raw_bytes, location.frame_bytes)
 
     def copy(self, keys: VaultKeys, chunk_id: bytes, location: Location, raw_bytes: int) -> SealedFrame:
         """The frame there, of whatever kind, to be written once more elsewhere; it was unsealed and is sound.
@@ -44,11 +60,13 @@ class ChunkStore:
         The same bytes again, which repeats a message under its own key and tells nobody anything; or, where the vault
         has a newer frame key, the content sealed anew under that. Raises Damaged.
         """
-        with _told_of(keys, location):
+        try:
             frame = self._frame(keys, location)
             header = decode_frame_header(frame)
             kind = Kind(header.kind)
             data = unseal(keys, chunk_id, raw_bytes, frame, kind=kind)
+        except Damaged as damage:
+            raise _placed(damage, keys, location) from damage
         if header.key_number == keys.frame_key_number:
             return SealedFrame(keys.vault_uid, chunk_id, raw_bytes, (frame,))
         return seal(keys, hashlib.sha256(data).digest(), data, kind=kind, new_salt=self._salts.next)
@@ -64,11 +82,7 @@ class ChunkStore:
         return frame
 
 
-@contextmanager
-def _told_of(keys: VaultKeys, location: Location) -> Iterator[None]:
-    """Damage found here is told with its place."""
-    try:
-        yield
-    except Damaged as damage:
-        name = pack_name(keys.vault_uid, location.pack)
-        raise Damaged(f"chunk at offset {location.offset} of {name}: {damage.message}") from damage
+def _placed(damage: Damaged, keys: VaultKeys, location: Location) -> Damaged:
+    """The same damage, told with its place."""
+    name = pack_name(keys.vault_uid, location.pack)
+    return Damaged(f"chunk at offset {location.offset} of {name}: {damage.message}")

@@ -2,7 +2,9 @@
 
 The order is the store's promise (docs/design/contract.md, 4): verify the checksum, look up, compress, encrypt, append,
 fdatasync, catalog transaction, acknowledge. A duplicate is a reference taken in that same transaction: if the chunk
-that was known before is gone or bad by then, nothing is acknowledged and the bytes are sealed after all.
+that was known before is gone or bad by then, nothing is acknowledged and the bytes are sealed after all. And since the
+bytes are at hand, the stored frame is read and checked before it is relied upon: a duplicate of a damaged frame would
+carry the loss on, and here it heals it.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,12 +14,13 @@ from typing import TypeVar
 import msgspec
 
 from holdfast.catalog import chunk_index
-from holdfast.catalog.chunk_index import NewChunk
+from holdfast.catalog.chunk_index import ChunkRow, NewChunk
 from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location, SealedFrame
+from holdfast.dataplane.places import place_of
 from holdfast.dataplane.store import Store
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model.errors import Transient
+from holdfast.model.errors import Damaged, Transient
 from holdfast.wire.message import Buffer
 
 R = TypeVar("R")
@@ -56,11 +59,13 @@ def take_in(store: Store, vault: VaultRef, arrivals: Sequence[Arrival], apply: C
     referred to would be found by nobody.
     """
     ids = [vault.keys.chunk_id(arrival.digest) for arrival in arrivals]
-    known = _known(store, vault, ids)
+    known, damaged = _known(store, vault, ids)
     for _ in range(_ATTEMPTS):
         frames, frame_of = _seal(store, vault, arrivals, ids, known)
 
         def step(tx: Tx, locations: Sequence[Location], frame_of: dict[bytes, int] = frame_of) -> R:
+            for chunk in damaged:
+                chunk_index.mark_bad(tx, chunk)
             numbers = _record(tx, vault, arrivals, ids, frame_of, locations)
             return apply(tx, numbers)
 
@@ -87,12 +92,21 @@ def _new_chunk(vault: VaultRef, chunk_id: bytes, digest: bytes, raw_bytes: int, 
     )
 
 
-def _known(store: Store, vault: VaultRef, ids: Sequence[bytes]) -> set[bytes]:
+def _known(store: Store, vault: VaultRef, ids: Sequence[bytes]) -> tuple[set[bytes], list[ChunkRow]]:
+    """The chunks whose frames were read just now and are sound, and those whose frames are not."""
     if not ids:
-        return set()
+        return set(), []
     with store.catalog.snapshot() as tx:
-        found = chunk_index.find(tx, vault.vault_no, list(set(ids)))
-    return {chunk_id for chunk_id, chunk in found.items() if not chunk.bad}
+        found = chunk_index.find_sound(tx, vault.vault_no, list(set(ids)))
+    sound: set[bytes] = set()
+    damaged: list[ChunkRow] = []
+    for chunk in found:
+        try:
+            store.chunks.read(vault.keys, chunk.chunk_id, place_of(chunk), chunk.raw_bytes)
+            sound.add(chunk.chunk_id)
+        except Damaged:
+            damaged.append(chunk)
+    return sound, damaged
 
 
 def _seal(

@@ -10,6 +10,7 @@ from holdfast.dataplane import handles
 from holdfast.dataplane.checks import check_chunk, check_length, check_range, check_size
 from holdfast.dataplane.intake import Arrival, Recorded, VaultRef, take_in
 from holdfast.dataplane.job_refs import own_view, vault_of
+from holdfast.dataplane.places import place_of
 from holdfast.dataplane.store import Store
 from holdfast.model import checksum
 from holdfast.model.errors import DataExists, InvalidState, NotFound
@@ -55,8 +56,12 @@ def answer_known_chunk(store: Store, params: Mapping[str, object]) -> Answer | N
     with store.catalog.snapshot() as tx:
         view = leases.require_readable(tx, job_id, now_us).view
         _require_upload(tx, view.job_no, object_no)
-        if _possessed(tx, vault, view, chunk_id, length) is None:
+        chunk_no = _possessed(tx, vault, view, chunk_id, length)
+        if chunk_no is None:
             return None
+        found = chunk_index.find_by_number(tx, vault.vault_no, chunk_no)
+    if found is None or not store.chunks.seems_whole(vault.keys, chunk_id, place_of(found), length):
+        return None
 
     def step(tx: Tx, _: object) -> bool:
         job = leases.require_running(tx, job_id, now_us)

@@ -9,7 +9,7 @@ from holdfast.catalog import chunk_index, leases, objects
 from holdfast.catalog.chunk_index import ChunkRow
 from holdfast.catalog.objects import ObjectRow, View
 from holdfast.catalog.transaction import Tx
-from holdfast.chunks.port import Location
+from holdfast.dataplane.places import place_of
 from holdfast.dataplane.store import Store
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, NotFound, Transient, Unavailable
@@ -61,9 +61,8 @@ def read_chunk(store: Store, keys: VaultKeys, chunk: ChunkRow) -> bytes:
     pack, so that damage counts only where the catalog still says that the chunk is. NotFound if it was collected.
     """
     for _ in range(_ATTEMPTS):
-        place = Location(chunk.pack, chunk.frame_offset, chunk.frame_bytes)
         try:
-            return store.chunks.read(keys, chunk.chunk_id, place, chunk.raw_bytes)
+            return store.chunks.read(keys, chunk.chunk_id, place_of(chunk), chunk.raw_bytes)
         except Damaged:
             now = _find_again(store, chunk)
             if (now.pack_no, now.frame_offset) == (chunk.pack_no, chunk.frame_offset):

@@ -1,6 +1,11 @@
 -- name: find
 SELECT chunk_id, chunk_no, raw_bytes, bad FROM chunks WHERE vault_no = :vault_no AND chunk_id IN (:each);
 
+-- name: find_sound
+SELECT 0, c.chunk_no, c.chunk_id, c.sealed_digest, c.raw_bytes, p.uid, c.pack_no, c.frame_offset, c.frame_bytes
+FROM chunks c JOIN packs p ON p.pack_no = c.pack_no
+WHERE c.vault_no = :vault_no AND c.chunk_id IN (:each) AND c.bad = 0;
+
 -- name: find_pack
 SELECT pack_no FROM packs WHERE uid = :uid;
 
