@@ -5,6 +5,7 @@ signal, or SIGKILL, loses nothing.
 """
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -64,6 +65,9 @@ async def _serve(
     address = url(options, listener)
 
     def ready() -> None:
+        # What is there by now stays: collecting garbage need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         system.lock.announce(address)
         log.info("ready", address=address, store=str(options.store.directory))
         print(f"holdfast: listening on {address}", file=out, flush=True)

@@ -23,7 +23,7 @@ from holdfast.upkeep.pack_walk import PackWalk
 _DAY_US = 24 * 3600 * 1_000_000
 _PACE = 4
 """What is due is read within one part in so many of the cycle, and becomes due as long before its end."""
-_FIRST_SECONDS_MAX = 60.0
+_FIRST_SECONDS_MAX = 600.0
 _DEFERRED_SECONDS = 3600.0
 _LOOK_SECONDS = 60.0
 
