@@ -106,11 +106,6 @@ def import_bundle(directory: Path, text: str) -> Imported:
         return bundle.put_back(read, keys.place, keys.blobs)
 
 
-def put_back_bundle(place: RootKeyPlace, blobs: LocalBlobs, text: str) -> Imported:
-    """As `import_bundle`, for whoever holds the store's lock already."""
-    return bundle.put_back(bundle.read(text), place, blobs)
-
-
 def _protect(directory: Path, unlock: Unlock, protection: Protection) -> RootKeyState:
     with _alone(directory) as keys:
         root_key = LocalKeyProvider(ChosenProtection(unlock).open(keys.file()))
