@@ -1,6 +1,10 @@
-"""What all tests share: nothing of the caller's AWS configuration reaches a test."""
+"""What all tests share: nothing of the caller's AWS configuration reaches a test; and servers that are started once."""
 
 import os
+
+from tests.real_servers import bucket, postgres_server, postgres_url, rgw_server
+
+__all__ = ["bucket", "postgres_server", "postgres_url", "rgw_server"]
 
 _KEPT = {"AWS_CA_BUNDLE", "HOLDFAST_SIGV4_VECTORS"}  # how this machine reaches a registry; where test vectors lie
 

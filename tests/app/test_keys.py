@@ -10,7 +10,7 @@ import pytest
 from holdfast.app import key_care
 from holdfast.app.build import System
 from holdfast.app.config import Flags, StoreOptions, gather, gather_store
-from holdfast.app.directory import TEMPORARY_NAME, RootKeyPlace
+from holdfast.app.root_key_place import TEMPORARY_NAME, RootKeyInDirectory
 from holdfast.app.keys import open_keys
 from holdfast.app.unlock import PassphraseSource, Unlock
 from holdfast.blobs.local import LocalBlobs
@@ -215,5 +215,5 @@ def test_opening_leaves_no_thread_behind_without_a_kms(tmp_path: Path) -> None:
     blobs = LocalBlobs(tmp_path / "blobs")
     with ExitStack() as stack:
         before = len(os.listdir("/proc/self/task"))
-        open_keys(RootKeyPlace(tmp_path, blobs), blobs, Unlock(), stack)
+        open_keys(RootKeyInDirectory(tmp_path, blobs), blobs, Unlock(), stack)
         assert len(os.listdir("/proc/self/task")) == before

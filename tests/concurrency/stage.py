@@ -285,9 +285,9 @@ class Care:
         self.stage = stage
         catalog, blobs = (stage.slow_catalog, stage.slow_blobs) if slow else (stage.catalog, stage.blobs)
         commits = stage.slow_commits if slow else stage.commits
-        self.writes = FencedWrites(commits, stage.clock, COLLECTOR, stage.writer.number)
+        self.writes = FencedWrites(commits, stage.clock, COLLECTOR, stage.writer)
         self.sweeping = Sweeping(catalog, self.writes)
-        self.survey = Survey(catalog, self.writes, blobs, stage.packs, stage.writer.number)
+        self.survey = Survey(catalog, self.writes, blobs, stage.packs, stage.writer)
         self.collector = Collector(catalog, self.writes, self.survey.suspect)
         self.doom = Doom(catalog, self.writes, blobs)
         self.workers = (self.sweeping, self.collector, self.survey, self.doom)

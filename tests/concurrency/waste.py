@@ -1,6 +1,7 @@
 """Stores with something to collect or to compact, and another process that is at it."""
 
 import random
+from dataclasses import dataclass
 
 from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
 from tests.concurrency.stage import Care, Stage
@@ -9,6 +10,11 @@ BIG = bytes(range(256)) * 40
 
 KEPT = random.Random(1).randbytes(3000)
 DEAD = random.Random(2).randbytes(30_000)
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    number: int
 
 
 def lost(stage: Stage, data: bytes = BIG) -> str:
@@ -41,4 +47,4 @@ def replace_writer(care: Care, number: int) -> FencedWrites:
     care.stage.commits.submit(
         (), lambda tx, _: tx.run("INSERT INTO writers (writer_no, started_us) VALUES (:no, 0)", {"no": number})
     )
-    return FencedWrites(care.stage.commits, care.stage.clock, COLLECTOR, number)
+    return FencedWrites(care.stage.commits, care.stage.clock, COLLECTOR, _Numbered(number))

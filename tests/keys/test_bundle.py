@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.app.directory import RootKeyPlace
+from holdfast.app.root_key_place import RootKeyInDirectory
 from holdfast.blobs.local import LocalBlobs
 from holdfast.keys import bundle
 from holdfast.keys.bundle import Bundle
@@ -18,9 +18,9 @@ VAULTS = [bytes([number]) * 16 for number in range(2)]
 SALT = b"s" * 32
 
 
-def opened(folder: Path, disk: FaultyDisk | None = None) -> tuple[RootKeyPlace, LocalBlobs]:
+def opened(folder: Path, disk: FaultyDisk | None = None) -> tuple[RootKeyInDirectory, LocalBlobs]:
     blobs = LocalBlobs(folder / "blobs", disk=disk)
-    return RootKeyPlace(folder, blobs, disk), blobs
+    return RootKeyInDirectory(folder, blobs, disk), blobs
 
 
 def ring_of(folder: Path) -> KeyRing:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.app.directory import RootKeyPlace
+from holdfast.app.root_key_place import RootKeyInDirectory
 from holdfast.blobs.local import LocalBlobs
 from holdfast.keys import record, root_file
 from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
@@ -27,7 +27,7 @@ class Store:
         self.disk = disk
         self.protection = protection
         self.blobs = LocalBlobs(folder / "blobs", disk=disk)
-        self.place = RootKeyPlace(folder, self.blobs, disk)
+        self.place = RootKeyInDirectory(folder, self.blobs, disk)
         self.root_key = LocalKeyProvider.open(self.place, protection)
         self.ring = KeyRing(self.root_key, self.blobs)
 

@@ -61,7 +61,7 @@ class CheckedStore(Rig):
         self.parity = Parity(self.blobs)
         self.checker = Checker(self.catalog, self.commits, self.blobs, self.ring, self.parity, reseal)
         self.keeper = ParityKeeper(self.catalog, self.commits, self.parity)
-        self.survey = Survey(self.catalog, self.commits, self.blobs, self.packs, self.writer.number)
+        self.survey = Survey(self.catalog, self.commits, self.blobs, self.packs, self.writer)
         self.scrub = Scrub(self.checker, self.keeper, 30, self.ticks)
         self.adding = AddingParity(self.keeper, 10, self.ticks)
         self.verifying = Verifying(

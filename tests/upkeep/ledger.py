@@ -74,7 +74,7 @@ class Ledger:
         """A whole object in one transaction; its mark."""
 
         def step(tx: Tx) -> bytes:
-            row = self._row(objects.next_object_no(tx), name, references)
+            row = self._row(objects.take_numbers(tx, 1)[0], name, references)
             objects.retire(tx, view, [name])
             objects.insert_whole(tx, view, [row])
             self._refer(tx, row.object_no, references)

@@ -15,6 +15,7 @@ import pytest
 from holdfast.chunks.port import Location
 from holdfast.chunks.store import ChunkStore
 from holdfast.keys.vault_keys import VaultKeys
+from holdfast.model.purpose import Purpose
 from holdfast.packfile.layout import Kind
 from tests.upkeep.turns import Choose, Turns, orders
 from tests.upkeep.yard import Yard, noise
@@ -47,10 +48,10 @@ class World:
         chunks.pause = self.turns.pause  # type: ignore[method-assign]
         submit = self.yard.commits.submit
 
-        def pausing(frames: object, apply: object, urgent: bool = False) -> object:
+        def pausing(frames: object, apply: object, purpose: Purpose = Purpose.CHANGE) -> object:
             if not self.at_once:
                 self.turns.pause()
-            return submit(frames, apply, urgent)  # type: ignore[arg-type]
+            return submit(frames, apply, purpose)  # type: ignore[arg-type]
 
         self.yard.commits.submit = pausing  # type: ignore[method-assign,assignment]
         self.at_once = False

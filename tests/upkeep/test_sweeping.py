@@ -8,6 +8,7 @@ from holdfast.catalog import sweep
 from holdfast.catalog.sweep import Batch
 from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location, SealedFrame
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.sweeping import Sweeping
 from tests.upkeep.ledger import NOW, Ledger, view_of
 
@@ -21,7 +22,9 @@ class Counting:
         self.ledger = ledger
         self.count = 0
 
-    def submit(self, _: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False) -> R:
+    def submit(
+        self, _: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], purpose: Purpose = Purpose.CHANGE
+    ) -> R:
         self.count += 1
         return self.ledger.write(lambda tx: apply(tx, ()))
 

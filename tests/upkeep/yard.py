@@ -10,6 +10,7 @@ from holdfast.blobs.disk import RoomyDisk
 from holdfast.catalog.transaction import Tx
 from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT
 from holdfast.chunks.port import Location, SealedFrame
+from holdfast.model.purpose import Purpose
 from holdfast.observe.logs import open_log
 from holdfast.upkeep.gain import Gain
 from tests.dataplane.rig import Rig
@@ -36,11 +37,14 @@ class Yard(Rig):
         self.before_submit: Callable[[], None] = lambda: None
 
     def submit(
-        self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False
+        self,
+        frames: Sequence[SealedFrame],
+        apply: Callable[[Tx, Sequence[Location]], R],
+        purpose: Purpose = Purpose.CHANGE,
     ) -> R:
         """What the stages write goes through here."""
         self.before_submit()
-        return self.commits.submit(frames, apply, urgent)
+        return self.commits.submit(frames, apply, purpose)
 
     def reopened(self, *, disk: RoomyDisk | None = None) -> "Yard":
         self.close()

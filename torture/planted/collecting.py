@@ -96,9 +96,9 @@ BUGS: tuple[Bug, ...] = (
         "A pack's file goes before its row",
         "G3",
         "upkeep/doom.py",
-        "            doomed = self.writes.submit((), let_go, urgent=True)\n",
+        "            doomed = self.writes.submit((), let_go, purpose=Purpose.FREE)\n",
         "            for pack in empty:\n                self._remove(DoomedPack(pack.uid, pack.vault_uid))\n"
-        "            doomed = self.writes.submit((), let_go, urgent=True)\n",
+        "            doomed = self.writes.submit((), let_go, purpose=Purpose.FREE)\n",
         _ORDER,
     ),
     bug(
@@ -107,7 +107,7 @@ BUGS: tuple[Bug, ...] = (
         "upkeep/doom.py",
         "        freed = sum([self._remove(pack) for pack in doomed])\n",
         "        gone = [pack.uid for pack in doomed]\n"
-        "        self.writes.submit((), lambda tx, _: packs.forget_doomed(tx, gone), urgent=True)\n"
+        "        self.writes.submit((), lambda tx, _: packs.forget_doomed(tx, gone), purpose=Purpose.FREE)\n"
         "        freed = sum([self._remove(pack) for pack in doomed])\n",
         _ORDER,
     ),
@@ -189,8 +189,8 @@ BUGS: tuple[Bug, ...] = (
         "A writer's number is not looked at",
         "G1",
         "catalog/sqlite.py",
-        "                    writers.require_live(tx, self._writer_no)\n",
-        "                    assert self._writer_no\n",
+        "                writers.require_admitted(tx, self._writer_no, purpose)\n",
+        "                assert self._writer_no is None or purpose\n",
         f"{_READING}::test_a_store_that_another_has_taken_over_acknowledges_nothing_any_more",
     ),
 )

@@ -1,39 +1,41 @@
 """From options to a running system: the one module that knows every class.
 
 The order is part of the promise: the directory is locked before anything in it is read, and it is let go last, when no
-thread of this process can write any more.
+thread of this process can write any more. A store on PostgreSQL is nobody's own: there the catalog says who may write.
 """
 
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from holdfast.access import credentials_file
 from holdfast.access.authenticate import Authenticator, Caller
 from holdfast.access.credentials_file import AccessKey
+from holdfast.app.belonging import require_belonging
 from holdfast.app.collecting import Parts, collection
 from holdfast.app.config import StoreOptions
-from holdfast.app.directory import BLOBS_NAME, CATALOG_NAME, RootKeyPlace, prepare
+from holdfast.app.directory import prepare
 from holdfast.app.keys import finish_destroying, open_keys
 from holdfast.app.measured import MeasuredChunks
 from holdfast.app.opening import clear_stale_drafts, require_catalog, require_known_packs
+from holdfast.app.places import catalog_path, open_blobs, open_catalog, schema_spoken
+from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
 from holdfast.app.verification import verification
+from holdfast.app.writing import writing
 from holdfast.blobs.disk import RoomyDisk, SystemDisk
-from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
 from holdfast.blobs.reserve import Reserve
-from holdfast.catalog import vaults
-from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.catalog import vaults, writers
+from holdfast.catalog.identity import Identity
 from holdfast.catalog.sqlite_file import CHECKSUM_VFS
-from holdfast.catalog.writer import Writer
-from holdfast.chunks.commit import GroupCommit, GroupReport
-from holdfast.chunks.packs import PackSet
+from holdfast.chunks.commit import GroupReport
 from holdfast.controlplane.plane import Options, Plane
 from holdfast.controlplane.service import ControlPlane
 from holdfast.controlplane.vault_keys import VaultKeys
 from holdfast.dataplane.service import DataPlane
 from holdfast.dataplane.store import Store
 from holdfast.model.clock import Clock, SystemClock
+from holdfast.model.errors import AlreadyExists
 from holdfast.model.token import TokenMint
 from holdfast.observe.logs import Logger
 from holdfast.observe.metrics import Metrics
@@ -44,6 +46,8 @@ from holdfast.server.body_limits import BodyLimits
 from holdfast.server.gateway import Gateway
 from holdfast.upkeep.care import Care
 from holdfast.upkeep.expiry import Expiry
+from holdfast.upkeep.fenced import CHECKER, COLLECTOR, EXPIRY, FencedWrites, OneOfMany
+from holdfast.upkeep.heartbeat import Heartbeat
 from holdfast.upkeep.recording import Recording
 from holdfast.upkeep.runner import Runner
 from holdfast.upkeep.worker import Worker, name_of
@@ -54,7 +58,7 @@ DEFAULT_VAULT = "default"
 
 
 class System:
-    """An open store and the service over it. One process has it; `close` lets the next one in."""
+    """An open store and the service over it; `close` lets the next one in."""
 
     def __init__(
         self,
@@ -66,16 +70,21 @@ class System:
         disk: RoomyDisk | None = None,
         catalog_vfs: str = CHECKSUM_VFS,
         background: bool = True,
+        joins: bool = False,
     ) -> None:
-        """Opens the store in `options.directory`, or makes one there.
+        """Opens the store of `options`, or makes one there.
 
-        Without `background` nothing is done that nobody asks for: no expiry, collection, scrub. `disk` and
-        `catalog_vfs` are the ways to the disk, for tests that let them fail.
-        Raises Unavailable where another process has it or the disk refuses, InvalidInput for a directory that is no
-        store, UnusableKey where its root key is missing.
+        Without `background` nothing is done that nobody asks for: no expiry, collection, scrub. `joins`: other
+        processes have the store open too, and somebody else holds the directory's lock for all of them; on PostgreSQL
+        that is always so, and there is no lock. `disk` and `catalog_vfs` are the ways to the disk, for tests that let
+        them fail.
+        Raises Unavailable where another process has it or the disk or the database refuses, InvalidInput for a
+        directory that is no store, UnusableKey where its root key is missing.
         """
         self._closing = ExitStack()
         self._background = background
+        self._joins = joins or options.catalog is not None
+        self.lock: StoreLock | None = None
         try:
             self._open(options, metrics, log, clock or SystemClock(), disk or SystemDisk(), catalog_vfs)
         except BaseException:
@@ -85,35 +94,69 @@ class System:
     def _open(
         self, options: StoreOptions, metrics: Metrics, log: Logger, clock: Clock, disk: RoomyDisk, catalog_vfs: str
     ) -> None:
-        directory = options.directory
+        directory, joins = options.directory, self._joins
         prepare(directory)
-        self.lock = StoreLock(directory)
-        self._closing.callback(self.lock.close)
-        self.access_key: AccessKey = credentials_file.ensure(directory)
-        blobs = LocalBlobs(directory / BLOBS_NAME, disk=disk)
+        if not joins:
+            self.lock = StoreLock(directory)
+            self._closing.callback(self.lock.close)
+        self.access_key: AccessKey = (
+            credentials_file.ensure(directory)
+            if options.credentials_file is None
+            else credentials_file.read(options.credentials_file)
+        )
+        places = self.places = open_blobs(options, disk=disk)
+        blobs = places.blobs
         self._closing.callback(blobs.close)
-        blobs.clear_unfinished()
-        place = RootKeyPlace(directory, blobs, disk)
-        keys = self.keys = open_keys(place, blobs, options.unlock, self._closing, _key_reporter(log))
-        require_catalog(directory / CATALOG_NAME, blobs)
+        if places.local is not None and not joins:
+            places.local.clear_unfinished()
+        place: RootKeyPlace = (
+            RootKeyInDirectory(directory, blobs, disk)
+            if options.root_key_file is None
+            else MountedRootKey(options.root_key_file, blobs)
+        )
+        keys = self.keys = open_keys(place, blobs, options.unlock, self._closing, _key_reporter(log), shared=joins)
+        path = catalog_path(options)
+        if path is not None:
+            require_catalog(path, blobs)
         # A store must also open on a full disk, so that something can be deleted.
-        reserve = Reserve(directory, options.reserve_bytes, disk=disk)
-        catalog = self.catalog = reserve.lend(lambda: SqliteCatalog(directory / CATALOG_NAME, vfs=catalog_vfs))
+        reserve = Reserve(directory, options.reserve_bytes, disk=disk) if path is not None else None
+        catalog = self.catalog = (
+            reserve.lend(lambda: open_catalog(options, vfs=catalog_vfs))
+            if reserve is not None
+            else open_catalog(options)
+        )
         self._closing.callback(catalog.close)
-        require_known_packs(catalog, blobs, directory / CATALOG_NAME)
+        if options.catalog is not None:
+            require_belonging(catalog, Identity(keys.root_id, self.access_key.access_key_id))
+        if places.local is not None:
+            require_known_packs(catalog, blobs, path or options.catalog)
         finish_destroying(keys, catalog)
-        writer = reserve.lend(lambda: Writer(catalog, clock.now_us()))
-        packs = PackSet(blobs, writer.register)
-        self._closing.callback(packs.close)
 
         def observe(report: GroupReport) -> None:
             metrics.group_committed(report.callers, report.seconds)
 
-        commits = self.commits = GroupCommit(packs, catalog, room=reserve, observe=observe)
-        self._closing.callback(commits.close)
-        clear_stale_drafts(catalog, commits)
+        written = writing(
+            options,
+            catalog,
+            places,
+            reserve,
+            clock,
+            self._closing,
+            joins=joins,
+            speaks=schema_spoken(options),
+            observe=observe,
+        )
+        writer, packs = written.writer, written.packs
+        commits = self.commits = written.commits
+        with catalog.snapshot() as tx:
+            is_first = len(writers.live(tx)) <= 1
+        if is_first:
+            clear_stale_drafts(catalog, commits)
+        if joins:
+            heartbeat = Heartbeat(catalog, commits, writer)
+            self._closing.callback(heartbeat.close)
         tokens = TokenMint(keys.token_key())
-        chunks = MeasuredChunks(blobs, metrics)
+        chunks = MeasuredChunks(places.cached, metrics, fresh=None if places.cached is blobs else blobs)
         duplicate = metrics.chunk_deduplicated
         data = DataPlane(Store(catalog, commits, chunks, keys, tokens, clock, options.chunk_bytes_max, duplicate))
         lease = Options(job_lease_seconds=options.job_lease_seconds)
@@ -124,12 +167,28 @@ class System:
         with catalog.snapshot() as tx:
             has_vaults = any(vaults.page(tx, "", 1))
         if not has_vaults:
-            control.vaults.create(Caller(self.access_key.access_key_id), {"BackupVaultName": DEFAULT_VAULT})
+            # Another node that starts at the same time may be quicker.
+            with suppress(AlreadyExists):
+                control.vaults.create(Caller(self.access_key.access_key_id), {"BackupVaultName": DEFAULT_VAULT})
         parts = Parts(catalog, commits, blobs, chunks, keys, packs, writer, clock)
-        collecting = collection(parts, Recording(recorder), log)
-        verifying = verification(parts, tokens, options, collecting.survey.step, Resealer(engines))
+        collects = FencedWrites(commits, clock, COLLECTOR, writer)
+        collecting = collection(parts, collects, Recording(recorder), log)
+        checks = FencedWrites(commits, clock, CHECKER, writer, heeds_holds=False)
+        verifying = verification(
+            parts,
+            tokens,
+            options,
+            collecting.survey.step,
+            Resealer(engines),
+            checks,
+            clears=places.local is not None,
+        )
         verifying.show(metrics)
-        workers = [Expiry(catalog, commits), *collecting.workers(), *verifying.workers()]
+        ends = FencedWrites(commits, clock, EXPIRY, writer, heeds_holds=False)
+        shared: list[tuple[Worker, FencedWrites]] = [(Expiry(catalog, ends), ends)]
+        shared += [(worker, collects) for worker in collecting.workers()]
+        shared += [(worker, checks) for worker in verifying.workers()]
+        workers = [OneOfMany(worker, writes, catalog) if joins else worker for worker, writes in shared]
         upkeep = self.upkeep = Runner(workers if self._background else [], clock, _reporter(log))
         self._closing.callback(upkeep.close)
         vault_keys = VaultKeys(plane, keys, packs)

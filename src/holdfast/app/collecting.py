@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from holdfast.blobs.port import BlobStore
+from holdfast.catalog.port import Catalog
 from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.writer import Writer
-from holdfast.chunks.packs import PackSet
 from holdfast.chunks.store import ChunkStore
 from holdfast.keys.ring import KeyRing
 from holdfast.model.clock import Clock
@@ -15,9 +15,9 @@ from holdfast.upkeep.collection import Collection
 from holdfast.upkeep.collector import Collector
 from holdfast.upkeep.compactor import Compactor
 from holdfast.upkeep.doom import Doom
-from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
+from holdfast.upkeep.fenced import FencedWrites
 from holdfast.upkeep.free_pages import FreePages
-from holdfast.upkeep.survey import Survey
+from holdfast.upkeep.survey import OpenPacks, Survey
 from holdfast.upkeep.sweeping import Sweeping
 from holdfast.upkeep.worker import Worker, Writes
 
@@ -26,25 +26,27 @@ from holdfast.upkeep.worker import Worker, Writes
 class Parts:
     """What collecting works on."""
 
-    catalog: SqliteCatalog
+    catalog: Catalog
     commits: Writes
     blobs: BlobStore
     chunks: ChunkStore
     keys: KeyRing
-    packs: PackSet
+    packs: OpenPacks
     writer: Writer
     clock: Clock
 
 
-def collection(parts: Parts, recording: Worker, log: Logger) -> Collection:
-    """The stages of one open store; `recording` drops the records of vaults that hold nothing more."""
+def collection(parts: Parts, writes: FencedWrites, recording: Worker, log: Logger) -> Collection:
+    """The stages of one open store, which all write through `writes`.
+
+    `recording` drops the records of vaults that hold nothing more.
+    """
 
     def unusable(error: HoldfastError) -> None:
         log.warning("a vault is not compacted", part="upkeep", reason=error.message)
 
     catalog, blobs = parts.catalog, parts.blobs
-    writes = FencedWrites(parts.commits, parts.clock, COLLECTOR, parts.writer.number)
-    survey = Survey(catalog, writes, blobs, parts.packs, parts.writer.number)
+    survey = Survey(catalog, writes, blobs, parts.packs, parts.writer)
     return Collection(
         doom=Doom(catalog, writes, blobs),
         survey=survey,
@@ -52,5 +54,6 @@ def collection(parts: Parts, recording: Worker, log: Logger) -> Collection:
         sweeping=Sweeping(catalog, writes),
         recording=recording,
         compactor=Compactor(catalog, writes, parts.chunks, parts.keys, unusable),
-        free_pages=FreePages(catalog, writes, catalog),
+        free_pages=FreePages(catalog, writes, catalog) if isinstance(catalog, SqliteCatalog) else None,
+        writes=writes,
     )

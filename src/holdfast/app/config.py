@@ -1,62 +1,38 @@
-"""Every option of a service: its name and default; from flags, else from HOLDFAST_* variables, else the default.
+"""The options of a store and of a service, gathered and checked against each other.
 
-Flags and variables have the same words: `--body-budget` is HOLDFAST_BODY_BUDGET. Sizes may be written `64MiB`. The
-options of each part are declared beside that part; here they are only gathered and checked against each other.
+Where each value comes from is `app.option_sources`' business, what may be said for each is declared in
+`app.option_words`; what it means stands beside the part that it configures.
 """
 
 import ipaddress
-import os
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
-from holdfast.app.unlock import KMS_CHECK_SECONDS_DEFAULT, PassphraseSource, Unlock, ask_at_terminal
+from holdfast.app import option_words as words
+from holdfast.app.option_levels import Flags
+from holdfast.app.option_sources import Sources
+from holdfast.app.unlock import PassphraseSource, Unlock, ask_at_terminal
 from holdfast.blobs.reserve import RESERVE_BYTES_DEFAULT
+from holdfast.blobs.s3_options import S3Options
+from holdfast.catalog.postgres_options import PostgresOptions
+from holdfast.chunks.commit_options import CommitOptions
 from holdfast.model.errors import InvalidInput
-from holdfast.model.limits import (
-    CHUNK_BYTES_MAX,
-    CHUNK_BYTES_MAX_CEILING,
-    JOB_LEASE_SECONDS_DEFAULT,
-    KIB,
-    MIB,
-    PARITY_PERCENT_MAX,
-    SCRUB_DAYS_DEFAULT,
-)
+from holdfast.model.limits import CHUNK_BYTES_MAX, JOB_LEASE_SECONDS_DEFAULT, SCRUB_DAYS_DEFAULT
 from holdfast.observe.log_words import LogFormat, LogLevel
 from holdfast.server.tls import Tls
 
-HOST_DEFAULT, PORT_DEFAULT = "127.0.0.1", 9220
-THREADS_DEFAULT = 32
-BODY_BUDGET_DEFAULT = 48 * MIB
-_SIZE = re.compile(r"([0-9]+) ?(|B|KiB|MiB|GiB)")
-_UNITS = {"": 1, "B": 1, "KiB": KIB, "MiB": MIB, "GiB": KIB * MIB}
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """What was typed; None where nothing was."""
-
-    data: str | None = None
-    listen: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    insecure_http: bool | None = None
-    chunk_max: str | None = None
-    body_budget: str | None = None
-    threads: str | None = None
-    job_lease: str | None = None
-    reserve: str | None = None
-    scrub_days: str | None = None
-    parity: str | None = None
-    passphrase_file: str | None = None
-    kms_key: str | None = None
-    kms_endpoint: str | None = None
-    kms_check: str | None = None
-    log_level: str | None = None
-    log_format: str | None = None
+__all__ = [
+    "Flags",
+    "ServeOptions",
+    "StoreOptions",
+    "gather",
+    "gather_from",
+    "gather_store",
+    "gather_unlock",
+    "store_directory",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +49,17 @@ class StoreOptions:
     parity_percent: int = 0
     """How much parity packs are given once they are closed; 0 for none."""
     unlock: Unlock = field(default_factory=Unlock)
+    catalog: PostgresOptions | None = None
+    """None: SQLite, in the directory."""
+    bucket: S3Options | None = None
+    """None: files, in the directory."""
+    commits: CommitOptions = field(default_factory=CommitOptions)
+    read_cache_bytes: int = words.READ_CACHE_BYTES_DEFAULT
+    """Memory for what was read from a bucket; 0 for none."""
+    root_key_file: Path | None = None
+    """A root key that is mounted from elsewhere; None: `root.key` in the directory, made on first use."""
+    credentials_file: Path | None = None
+    """An access key that is mounted from elsewhere; None: `credentials` in the directory, made on first use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,168 +67,151 @@ class ServeOptions:
     """What `serve` needs to know."""
 
     store: StoreOptions
-    host: str = HOST_DEFAULT
-    port: int = PORT_DEFAULT
+    host: str = words.HOST_DEFAULT
+    port: int = words.PORT_DEFAULT
     tls: Tls | None = None
     beyond_loopback: bool = field(default=False)
     """Whether others than this machine can connect."""
-    body_budget_bytes: int = BODY_BUDGET_DEFAULT
-    threads: int = THREADS_DEFAULT
+    workers: int = 1
+    """Processes that serve the same address."""
+    body_budget_bytes: int = words.BODY_BUDGET_DEFAULT
+    threads: int = words.THREADS_DEFAULT
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
 
 
 def store_directory(given: str | None, environ: Mapping[str, str]) -> Path:
-    """The directory of a store: as given, or HOLDFAST_DATA, or ~/.local/share/holdfast."""
-    chosen = given or environ.get("HOLDFAST_DATA")
-    if chosen:
-        return Path(os.path.abspath(os.path.expanduser(chosen)))
-    home = environ.get("HOME") or os.path.expanduser("~")
-    return Path(home) / ".local" / "share" / "holdfast"
+    """The directory of a store: as given, or as configured, or ~/.local/share/holdfast."""
+    return Sources(Flags(data=given), environ).directory()
 
 
 def gather_store(data: str | None, environ: Mapping[str, str]) -> StoreOptions:
-    """The options of a store. Raises InvalidInput naming the flag or variable that cannot be used."""
-    return _store(_Source(Flags(data=data), environ))
+    """The options of a store. Raises InvalidInput naming what cannot be used, and where it was given."""
+    return _store(Sources(Flags(data=data), environ))
 
 
 def gather_unlock(flags: Flags, environ: Mapping[str, str]) -> Unlock:
-    """How a store's root key is opened. Raises InvalidInput naming the flag or variable that cannot be used."""
-    return _unlock(_Source(flags, environ))
+    """How a store's root key is opened. Raises InvalidInput as above."""
+    return _unlock(Sources(flags, environ))
 
 
 def gather(flags: Flags, environ: Mapping[str, str]) -> ServeOptions:
-    """The options of a service. Raises InvalidInput naming the flag or variable that cannot be used."""
-    source = _Source(flags, environ)
-    host, port = _address(source.text("listen") or f"{HOST_DEFAULT}:{PORT_DEFAULT}")
-    tls = _tls(source)
-    beyond = not _is_loopback(host)
-    if beyond and tls is None and not source.truth("insecure_http"):
+    """The options of a service. Raises InvalidInput as above."""
+    return gather_from(Sources(flags, environ))
+
+
+def gather_from(sources: Sources) -> ServeOptions:
+    """The options of a service, from sources that were read already. Raises InvalidInput as above."""
+    host, port = _address(sources)
+    tls = _tls(sources)
+    beyond = not _is_loopback(host, sources)
+    insecure = sources.value(words.INSECURE_HTTP)
+    if beyond and tls is None and not insecure:
         raise InvalidInput(
-            f"--listen {host or '(all addresses)'}:{port} would let others connect without encryption:"
-            " give --tls-cert and --tls-key, or say --insecure-http if something in front provides it"
+            f"{sources.spelling(words.LISTEN)} {host or '(all addresses)'}:{port} would let others connect without"
+            " encryption: give --tls-cert and --tls-key, or say --insecure-http if something in front provides it"
         )
     return ServeOptions(
-        store=_store(source),
+        store=_store(sources),
         host=host,
         port=port,
         tls=tls,
         beyond_loopback=beyond,
-        body_budget_bytes=source.size("body_budget", BODY_BUDGET_DEFAULT, 1 * MIB, 1024 * 1024 * MIB),
-        threads=source.number("threads", THREADS_DEFAULT, 1, 1024),
-        log_level=source.word("log_level", get_args(LogLevel), "info"),  # type: ignore[arg-type]
-        log_format=source.word("log_format", get_args(LogFormat), "auto"),  # type: ignore[arg-type]
+        workers=sources.value(words.WORKERS),
+        body_budget_bytes=sources.value(words.BODY_BUDGET),
+        threads=sources.value(words.THREADS),
+        log_level=sources.value(words.LOG_LEVEL),  # type: ignore[arg-type]
+        log_format=sources.value(words.LOG_FORMAT),  # type: ignore[arg-type]
     )
 
 
-class _Source:
-    """Reads one option from its flag or its variable, and names it as it was given when it cannot be used."""
-
-    def __init__(self, flags: Flags, environ: Mapping[str, str]) -> None:
-        self._flags = flags
-        self._environ = environ
-
-    def text(self, name: str) -> str | None:
-        flag: object = getattr(self._flags, name)
-        return str(flag) if flag is not None else self._environ.get(_variable(name)) or None
-
-    def secret(self, name: str) -> str | None:
-        """From the environment only: what is typed on a command line is shown to everybody on the machine."""
-        return self._environ.get(_variable(name)) or None
-
-    def directory(self) -> Path:
-        return store_directory(self._flags.data, self._environ)
-
-    def truth(self, name: str) -> bool:
-        return (self.text(name) or "").lower() in ("true", "1", "yes", "on")
-
-    def number(self, name: str, default: int, least: int, most: int) -> int:
-        text = self.text(name)
-        if text is None:
-            return default
-        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise self.refusal(name, f"it must be a whole number from {least} to {most}")
-        return int(text)
-
-    def size(self, name: str, default: int, least: int, most: int) -> int:
-        text = self.text(name)
-        if text is None:
-            return default
-        found = _SIZE.fullmatch(text)
-        size = int(found[1]) * _UNITS[found[2]] if found else 0
-        if not found or not least <= size <= most:
-            span = f"{least // KIB} KiB to {most // MIB} MiB"
-            raise self.refusal(name, f"it must be a size such as 16MiB, from {span}")
-        return size
-
-    def word(self, name: str, words: tuple[str, ...], default: str) -> str:
-        text = self.text(name)
-        if text is None:
-            return default
-        if text not in words:
-            raise self.refusal(name, f"it must be one of {', '.join(words)}")
-        return text
-
-    def refusal(self, name: str, remedy: str) -> InvalidInput:
-        given = getattr(self._flags, name) is not None
-        spelling = f"--{name.replace('_', '-')}" if given else _variable(name)
-        return InvalidInput(f"{spelling} is {self.text(name)!r}: {remedy}")
-
-
-def _variable(name: str) -> str:
-    return f"HOLDFAST_{name.upper()}"
-
-
-def _store(source: _Source) -> StoreOptions:
+def _store(sources: Sources) -> StoreOptions:
     return StoreOptions(
-        directory=source.directory(),
-        chunk_bytes_max=source.size("chunk_max", CHUNK_BYTES_MAX, 64 * KIB, CHUNK_BYTES_MAX_CEILING),
-        job_lease_seconds=source.number("job_lease", JOB_LEASE_SECONDS_DEFAULT, 1, 366 * 24 * 3600),
-        reserve_bytes=source.size("reserve", RESERVE_BYTES_DEFAULT, 0, 1024 * 1024 * MIB),
-        scrub_days=source.number("scrub_days", SCRUB_DAYS_DEFAULT, 1, 3650),
-        parity_percent=source.number("parity", 0, 0, PARITY_PERCENT_MAX),
-        unlock=_unlock(source),
+        directory=sources.directory(),
+        chunk_bytes_max=sources.value(words.CHUNK_MAX),
+        job_lease_seconds=sources.value(words.JOB_LEASE),
+        reserve_bytes=sources.value(words.RESERVE),
+        scrub_days=sources.value(words.SCRUB_DAYS),
+        parity_percent=sources.value(words.PARITY),
+        unlock=_unlock(sources),
+        catalog=_catalog(sources),
+        bucket=_bucket(sources),
+        commits=CommitOptions(
+            group_bytes_max=sources.value(words.COMMIT_BYTES),
+            window_seconds=sources.value(words.COMMIT_WINDOW) / 1000,
+            lanes=sources.value(words.COMMIT_LANES),
+        ),
+        read_cache_bytes=sources.value(words.READ_CACHE),
+        root_key_file=sources.value(words.ROOT_KEY_FILE),
+        credentials_file=sources.value(words.CREDENTIALS_FILE),
     )
 
 
-def _unlock(source: _Source) -> Unlock:
-    file = source.text("passphrase_file")
+def _catalog(sources: Sources) -> PostgresOptions | None:
+    url = sources.value(words.CATALOG)
+    schema, connections = sources.value(words.CATALOG_SCHEMA), sources.value(words.CATALOG_CONNECTIONS)
+    return None if url is None or schema is None else PostgresOptions(url, schema, connections)
+
+
+def _bucket(sources: Sources) -> S3Options | None:
+    key_id, secret = sources.value(words.S3_ACCESS_KEY_ID), sources.value(words.S3_SECRET_ACCESS_KEY)
+    if (key_id is None) != (secret is None):
+        given, missing = words.S3_ACCESS_KEY_ID, words.S3_SECRET_ACCESS_KEY
+        if key_id is None:
+            given, missing = missing, given
+        raise InvalidInput(
+            f"{sources.spelling(given)} is given and {missing.word} is not: give both, or neither to use what AWS's"
+            " own tools would use"
+        )
+    blobs, endpoint, region = (sources.value(each) for each in (words.BLOBS, words.S3_ENDPOINT, words.S3_REGION))
+    if blobs is None or region is None:
+        return None
+    bucket, _, prefix = blobs.removeprefix("s3://").partition("/")
+    return S3Options(bucket, prefix.rstrip("/"), endpoint, region, key_id, secret)
+
+
+def _unlock(sources: Sources) -> Unlock:
+    found = sources.find(words.PASSPHRASE)
+    # The file is read when it is needed: not every command opens the root key.
+    file = None if found is None else found.secret_in
     passphrase = PassphraseSource(
-        file=None if file is None else Path(file),
-        text=source.secret("passphrase"),
+        file=file,
+        text=None if file is not None else sources.value(words.PASSPHRASE),
         ask=ask_at_terminal("Pass phrase of the store"),
     )
     return Unlock(
         passphrase=passphrase,
-        kms_key=source.text("kms_key"),
-        kms_endpoint=source.text("kms_endpoint"),
-        kms_check_seconds=source.number("kms_check", KMS_CHECK_SECONDS_DEFAULT, 1, 24 * 3600),
+        kms_key=sources.value(words.KMS_KEY),
+        kms_endpoint=sources.value(words.KMS_ENDPOINT),
+        kms_check_seconds=sources.value(words.KMS_CHECK),
     )
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
+def _address(sources: Sources) -> tuple[str, int]:
+    host, colon, port = str(sources.value(words.LISTEN)).rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise InvalidInput(f"--listen is {text!r}: it must be HOST:PORT, such as 127.0.0.1:9220 or [::1]:9220")
+        raise sources.refusal(words.LISTEN, "it must be HOST:PORT, such as 127.0.0.1:9220 or [::1]:9220")
     return host, int(port)
 
 
-def _is_loopback(host: str) -> bool:
+def _is_loopback(host: str, sources: Sources) -> bool:
     if not host:
         return False
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as unknown:
-        raise InvalidInput(f"--listen names the host {host!r}, which cannot be found: {unknown}") from unknown
+        raise InvalidInput(
+            f"{sources.spelling(words.LISTEN)} names the host {host!r}, which cannot be found: {unknown}"
+        ) from unknown
     return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
-def _tls(source: _Source) -> Tls | None:
-    certificate, key = source.text("tls_cert"), source.text("tls_key")
+def _tls(sources: Sources) -> Tls | None:
+    certificate, key = sources.value(words.TLS_CERT), sources.value(words.TLS_KEY)
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
         missing = "--tls-cert" if certificate is None else "--tls-key"
         raise InvalidInput(f"{missing} is missing: TLS needs the certificate and its key, both as PEM files")
-    return Tls(Path(certificate), Path(key))
+    return Tls(certificate, key)

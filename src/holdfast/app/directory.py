@@ -6,24 +6,24 @@ DIR/root.key      the key that wraps the vaults' keys; without it nothing can be
 DIR/catalog       the SQL database
 DIR/blobs/        packs and wrapped keys
 DIR/reserve       room for deleting and collecting on a full disk
+DIR/holdfast.toml options, if somebody put them there
+
+A node of a store on PostgreSQL and a bucket has one too, with no catalog and no blobs in it.
 """
 
 import contextlib
 import os
-from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 from holdfast.blobs.disk import Disk, SystemDisk
-from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.reserve import RESERVE_NAME
 from holdfast.keys.local import ROOT_KEY_NAME
 from holdfast.model.errors import InvalidInput, Unavailable
 
 CATALOG_NAME = "catalog"
 BLOBS_NAME = "blobs"
-TEMPORARY_NAME = ".tmp"
-_OURS = frozenset({"lock", "credentials", ROOT_KEY_NAME, CATALOG_NAME, BLOBS_NAME, RESERVE_NAME})
+CONFIG_NAME = "holdfast.toml"
+_OURS = frozenset({"lock", "credentials", ROOT_KEY_NAME, CATALOG_NAME, BLOBS_NAME, RESERVE_NAME, CONFIG_NAME})
 
 
 def prepare(directory: Path, disk: Disk | None = None) -> None:
@@ -63,42 +63,3 @@ def _make(directory: Path, disk: Disk) -> None:
         # it only where somebody else made it.
         with contextlib.suppress(PermissionError):
             disk.sync_directory(directory.parent)
-
-
-class RootKeyPlace:
-    """Where `root.key` lies: in the directory itself, away from the keys that it wraps.
-
-    `list` shows the wrapped keys, so that one sees when they are there and the root key is not.
-    """
-
-    def __init__(self, directory: Path, wrapped: LocalBlobs, disk: Disk | None = None) -> None:
-        self._directory = directory
-        self._own = LocalBlobs(directory, disk=disk)
-        self._wrapped = wrapped
-
-    def put(self, name: str, data: bytes) -> None:
-        self._own.put(name, data)
-
-    def get(self, name: str) -> bytes:
-        return self._own.get(name)
-
-    def replace(self, name: str, data: bytes) -> None:
-        self._own.replace(name, data)
-
-    def settle(self, name: str) -> None:
-        self._own.settle(name)
-
-    def list(self, prefix: str) -> Iterator[str]:
-        # Packs, too, are lost without the root key, even where the keys that it wraps are missing as well.
-        return (
-            self._wrapped.list(prefix) if prefix else chain(self._wrapped.list("keys/"), self._wrapped.list("packs/"))
-        )
-
-    def clear_unfinished(self) -> None:
-        """Remove what a crash in the middle of `put` or `replace` left: it may hold a root key that is not protected.
-
-        For the holder of the store's lock.
-        """
-        with contextlib.suppress(OSError):
-            for entry in os.scandir(self._directory / TEMPORARY_NAME):
-                os.unlink(entry.path)

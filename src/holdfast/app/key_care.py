@@ -8,8 +8,9 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.app.directory import BLOBS_NAME, CATALOG_NAME, RootKeyPlace, prepare
+from holdfast.app.directory import BLOBS_NAME, CATALOG_NAME, prepare
 from holdfast.app.keys import ChosenProtection
+from holdfast.app.root_key_place import RootKeyInDirectory, RootKeyPlace
 from holdfast.app.unlock import PassphraseSource, Unlock
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
@@ -85,7 +86,7 @@ def export(directory: Path, unlock: Unlock, passphrase: PassphraseSource | None)
     With `passphrase` the root key in it is under that one, whatever protects it in the store. Raises UnusableKey.
     """
     with closing(LocalBlobs(directory / BLOBS_NAME)) as blobs:
-        keys = _Keys(RootKeyPlace(directory, blobs), blobs)
+        keys = _Keys(RootKeyInDirectory(directory, blobs), blobs)
         file = keys.file()
         gathered = bundle.gather(keys.place, blobs, _vault_names(directory))
         if passphrase is not None:
@@ -124,7 +125,7 @@ def _alone(directory: Path) -> Iterator[_Keys]:
     if not directory.is_dir():
         raise InvalidInput(f"there is no store in {directory}: name its directory with --store")
     with StoreLock(directory), closing(LocalBlobs(directory / BLOBS_NAME)) as blobs:
-        place = RootKeyPlace(directory, blobs)
+        place = RootKeyInDirectory(directory, blobs)
         place.clear_unfinished()
         yield _Keys(place, blobs)
 

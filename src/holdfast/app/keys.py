@@ -5,22 +5,24 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 
-from holdfast.app.directory import RootKeyPlace
+from holdfast.app.root_key_place import RootKeyPlace
 from holdfast.app.unlock import Unlock
-from holdfast.blobs.local import LocalBlobs
 from holdfast.catalog import vault_keys
-from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.catalog.port import Catalog
 from holdfast.keys import root_file
 from holdfast.keys.kms import KmsProtection
 from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
 from holdfast.keys.passphrase import PassphraseProtection
-from holdfast.keys.port import KeyProvider
+from holdfast.keys.port import KeyProvider, KeyRecords
 from holdfast.keys.protection import PLAIN, Protection
 from holdfast.keys.ring import KeyRing
 from holdfast.keys.root_file import Plain, RootFile, UnderKms, UnderPassphrase
 from holdfast.keys.rotation import finish_rotation
 from holdfast.keys.watched import WatchedKeyProvider
 from holdfast.model.errors import Unavailable, UnusableKey
+
+_REFRESH_SECONDS = 60.0
+"""A key that another node made or destroyed is known here after so long at the latest."""
 
 
 class ChosenProtection:
@@ -64,22 +66,28 @@ class ChosenProtection:
 
 def open_keys(
     place: RootKeyPlace,
-    blobs: LocalBlobs,
+    blobs: KeyRecords,
     unlock: Unlock,
     closing: ExitStack,
     report: Callable[[str | None], None] = lambda _: None,
+    *,
+    shared: bool = False,
 ) -> KeyRing:
-    """The key ring of a store whose lock this process holds; its root key is made where the store holds nothing yet.
+    """The key ring of a store; its root key is made where the store holds nothing yet.
 
+    `shared`: others have the store open too. Then keys are looked at again from time to time, and what an interrupted
+    change of the root key left is not touched; else this process must hold the store's lock.
     `report` is told when a KMS refuses the root key (why) and when it allows it again (None); `closing` stops asking.
     Raises UnusableKey, Unavailable.
     """
-    place.clear_unfinished()
+    if not shared:
+        place.clear_unfinished()
     protection = ChosenProtection(unlock)
     root_key = LocalKeyProvider.open(place, protection)
-    # It only makes room: a full disk must not keep a store from being opened.
-    with contextlib.suppress(Unavailable):
-        finish_rotation(place, blobs, root_key)
+    if not shared:
+        # It only makes room: a full disk must not keep a store from being opened.
+        with contextlib.suppress(Unavailable):
+            finish_rotation(place, blobs, root_key)
     provider: KeyProvider = root_key
     file = root_file.decode(place.get(ROOT_KEY_NAME))
     if isinstance(file, UnderKms):
@@ -87,10 +95,10 @@ def open_keys(
         watched.watch(unlock.kms_check_seconds)
         closing.callback(watched.close)
         provider = watched
-    return KeyRing(provider, blobs)
+    return KeyRing(provider, blobs, refresh_seconds=_REFRESH_SECONDS if shared else None)
 
 
-def finish_destroying(keys: KeyRing, catalog: SqliteCatalog) -> None:
+def finish_destroying(keys: KeyRing, catalog: Catalog) -> None:
     """Remove the keys of vaults that were to be destroyed when their process ended."""
     with catalog.snapshot() as tx:
         left = vault_keys.shredded(tx, keys.vault_uids())

@@ -12,8 +12,8 @@ from holdfast.wire.message import Buffer
 class MeasuredChunks(ChunkStore):
     """A `ChunkStore` that tells `metrics` of every chunk it seals."""
 
-    def __init__(self, blobs: BlobStore, metrics: Metrics) -> None:
-        super().__init__(blobs)
+    def __init__(self, blobs: BlobStore, metrics: Metrics, *, fresh: BlobStore | None = None) -> None:
+        super().__init__(blobs, fresh=fresh)
         self._metrics = metrics
 
     def seal(self, keys: VaultKeys, data: Buffer, digest: bytes, *, kind: Kind = Kind.CHUNK) -> SealedFrame:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from holdfast.blobs.port import BlobStore
 from holdfast.catalog import manifests, pack_files
-from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.catalog.port import Catalog
 from holdfast.chunks.packs import pack_name
 from holdfast.model.errors import Unavailable
+from holdfast.model.purpose import Purpose
 from holdfast.records.engines import Commits
 
 _PACK = re.compile(r"packs/([0-9a-f]{32})/([0-9a-f]{32})")
@@ -38,7 +39,7 @@ def require_catalog(path: Path, blobs: BlobStore) -> None:
         raise Unavailable(f"there is no catalog {path}, and there are packs ({pack_name(*first)}): {REMEDY}")
 
 
-def unknown_pack(catalog: SqliteCatalog, blobs: BlobStore) -> str | None:
+def unknown_pack(catalog: Catalog, blobs: BlobStore) -> str | None:
     """The name of a pack that the catalog does not know, or None where it knows them all."""
     on_disk = packs_on_disk(blobs)
     while batch := {pack: vault for vault, pack in islice(on_disk, _AT_ONCE)}:
@@ -49,16 +50,16 @@ def unknown_pack(catalog: SqliteCatalog, blobs: BlobStore) -> str | None:
     return None
 
 
-def require_known_packs(catalog: SqliteCatalog, blobs: BlobStore, path: Path) -> None:
+def require_known_packs(catalog: Catalog, blobs: BlobStore, where: object) -> None:
     """Raises Unavailable if a pack lies there that the catalog does not know."""
     name = unknown_pack(catalog, blobs)
     if name is not None:
-        raise Unavailable(f"the catalog {path} is older than the packs, it does not know {name}: {REMEDY}")
+        raise Unavailable(f"the catalog {where} is older than the packs, it does not know {name}: {REMEDY}")
 
 
-def clear_stale_drafts(catalog: SqliteCatalog, commits: Commits) -> None:
+def clear_stale_drafts(catalog: Catalog, commits: Commits) -> None:
     """Gives up the manifests that an earlier process was writing anew when it ended."""
     with catalog.snapshot() as tx:
         if not manifests.has_stale_drafts(tx):
             return
-    commits.submit((), lambda tx, _: manifests.drop_stale_drafts(tx), urgent=True)
+    commits.submit((), lambda tx, _: manifests.drop_stale_drafts(tx), purpose=Purpose.FREE)

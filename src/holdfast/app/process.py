@@ -68,7 +68,8 @@ async def _serve(
         # What is there by now stays: collecting garbage need not look at it again and again.
         gc.collect()
         gc.freeze()
-        system.lock.announce(address)
+        if system.lock is not None:
+            system.lock.announce(address)
         log.info("ready", address=address, store=str(options.store.directory))
         print(f"holdfast: listening on {address}", file=out, flush=True)
 

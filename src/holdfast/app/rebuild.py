@@ -11,9 +11,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from holdfast.app.config import StoreOptions
-from holdfast.app.directory import BLOBS_NAME, CATALOG_NAME, RootKeyPlace
+from holdfast.app.directory import BLOBS_NAME, CATALOG_NAME
 from holdfast.app.keys import open_keys
 from holdfast.app.opening import packs_on_disk, unknown_pack
+from holdfast.app.root_key_place import RootKeyInDirectory
 from holdfast.blobs.disk import Disk, SystemDisk
 from holdfast.blobs.disk_errors import write_error
 from holdfast.blobs.local import LocalBlobs
@@ -60,7 +61,7 @@ def rebuild(
                 f"the catalog {catalog} can be used and knows every pack: verify the store with"
                 " 'holdfast verify --all', or say --replace to make the catalog anew nevertheless"
             )
-        keys = open_keys(RootKeyPlace(directory, blobs), blobs, options.unlock, held)
+        keys = open_keys(RootKeyInDirectory(directory, blobs), blobs, options.unlock, held)
         try:
             _clear(directory, door)
             report = _build(directory, blobs, keys, progress, (clock or SystemClock()).now_us())

@@ -11,6 +11,7 @@ from holdfast.model.token import TokenMint
 from holdfast.observe.metrics import Metrics
 from holdfast.upkeep.adding_parity import AddingParity, ParityKeeper
 from holdfast.upkeep.checking import Checker, Reseal
+from holdfast.upkeep.fenced import FencedWrites
 from holdfast.upkeep.scrub import Scrub
 from holdfast.upkeep.verifying import Handler, Verifying
 from holdfast.upkeep.worker import Worker
@@ -55,16 +56,25 @@ def verification(
     options: StoreOptions,
     measure: Callable[[int], object],
     reseal: Reseal,
+    checks: FencedWrites,
+    *,
+    clears: bool,
 ) -> Verification:
-    """Of one open store. Raises Unavailable where parity is asked for and its library is not installed."""
+    """Of one open store. Raises Unavailable where parity is asked for and its library is not installed.
+
+    `checks` is the chore of what goes on in the background, which alone removes parity that belongs to no pack
+    (`clears`: where listing blobs costs little).
+    """
     if options.parity_percent:
         reed_solomon.require()
     parity = Parity(parts.blobs)
     checker = Checker(parts.catalog, parts.commits, parts.blobs, parts.keys, parity, reseal)
     keeper = ParityKeeper(parts.catalog, parts.commits, parity)
+    scrubber = Checker(parts.catalog, checks, parts.blobs, parts.keys, parity, reseal)
+    attendant = ParityKeeper(parts.catalog, checks, parity)
     return Verification(
         checker,
-        Scrub(checker, keeper, options.scrub_days),
-        AddingParity(keeper, options.parity_percent),
+        Scrub(scrubber, attendant, options.scrub_days),
+        AddingParity(attendant, options.parity_percent, clears=clears),
         Verifying(checker, keeper, parts.blobs, tokens, parts.clock, measure),
     )

@@ -7,7 +7,7 @@ import msgspec
 from holdfast.catalog import sql
 from holdfast.catalog.objects import View
 from holdfast.catalog.transaction import Row, Tx
-from holdfast.model.errors import Internal
+from holdfast.model.errors import Transient
 
 _SQL = sql.load("chunk_index")
 
@@ -74,29 +74,17 @@ def record(tx: Tx, vault_no: int, chunks: Sequence[NewChunk]) -> list[int]:
     """
     pack_nos = {pack: _pack_no(tx, pack) for pack in {chunk.pack for chunk in chunks}}
     known = find(tx, vault_no, [chunk.chunk_id for chunk in chunks])
-    row = tx.one(_SQL["next_chunk_no"])
-    assert row is not None
-    free = int(row[0])
+    if any(held.bad for held in known.values()):
+        # Of two that heal the same chunk beside each other, both would count its old frame as dead.
+        tx.alone()
+    free = iter(tx.numbers("chunks", len(chunks) - len(known)))
     numbers: list[int] = []
     fresh: list[Row] = []
     for chunk in chunks:
-        pack_no = pack_nos[chunk.pack]
         held = known.get(chunk.chunk_id)
         if held is None:
-            fresh.append(
-                (
-                    free,
-                    vault_no,
-                    chunk.chunk_id,
-                    chunk.sealed_digest,
-                    chunk.raw_bytes,
-                    pack_no,
-                    chunk.frame_offset,
-                    chunk.frame_bytes,
-                )
-            )
-            numbers.append(free)
-            free += 1
+            numbers.append(next(free))
+            fresh.append(_new_row(numbers[-1], vault_no, pack_nos[chunk.pack], chunk))
             continue
         numbers.append(held.chunk_no)
         if held.bad:
@@ -105,7 +93,7 @@ def record(tx: Tx, vault_no: int, chunks: Sequence[NewChunk]) -> list[int]:
                 _SQL["heal"],
                 {
                     "chunk_no": held.chunk_no,
-                    "pack_no": pack_no,
+                    "pack_no": pack_nos[chunk.pack],
                     "frame_offset": chunk.frame_offset,
                     "frame_bytes": chunk.frame_bytes,
                 },
@@ -206,8 +194,14 @@ def find_possessed(tx: Tx, vault_no: int, view: View, chunk_id: bytes) -> tuple[
     return (row[0], row[1]) if row else None
 
 
+def _new_row(chunk_no: int, vault_no: int, pack_no: int, chunk: NewChunk) -> Row:
+    place = (pack_no, chunk.frame_offset, chunk.frame_bytes)
+    return (chunk_no, vault_no, chunk.chunk_id, chunk.sealed_digest, chunk.raw_bytes, *place)
+
+
 def _pack_no(tx: Tx, uid: bytes) -> int:
     row = tx.one(_SQL["find_pack"], {"uid": uid})
     if row is None:
-        raise Internal(f"a frame was written to the pack {uid.hex()}, which the catalog does not know")
+        # This process was thought dead, and others have measured or removed what it had begun.
+        raise Transient(f"the pack {uid.hex()} takes no more frames: they are to be written again, into another one")
     return int(row[0])

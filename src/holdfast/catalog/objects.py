@@ -89,23 +89,21 @@ class PageFilter:
     created_before: int = _ALL_TIME
 
 
-def next_object_no(tx: Tx) -> int:
-    """The number of the next object; numbers are never used twice."""
-    row = tx.one(_SQL["next_object_no"])
-    assert row is not None
-    return int(row[0])
+def take_numbers(tx: Tx, count: int) -> Sequence[int]:
+    """Numbers for so many new objects, ascending, to be inserted in this transaction; none is used twice."""
+    return tx.numbers("objects", count)
 
 
 def insert_upload(tx: Tx, view: View, name: str, throw_on_duplicate: bool) -> int:
     """A new open upload of a running job; its number."""
-    object_no = next_object_no(tx)
+    [object_no] = take_numbers(tx, 1)
     row = (object_no, view.series_no, view.job_no, name, "OPEN", None, _NEVER, throw_on_duplicate)
     tx.insert("objects", _COLUMNS, [(*row, None, 0, 0, None, None, None, None)])
     return object_no
 
 
 def insert_whole(tx: Tx, view: View, objects: Sequence[ObjectRow]) -> None:
-    """New whole objects of a running job, numbered by the caller from `next_object_no` on; the names must be free."""
+    """New whole objects of a running job, numbered by `take_numbers`; the names must be free."""
     tx.insert(
         "objects",
         _COLUMNS,
@@ -134,8 +132,17 @@ def insert_whole(tx: Tx, view: View, objects: Sequence[ObjectRow]) -> None:
 
 def find_upload(tx: Tx, job_no: int, object_no: int) -> UploadRow | None:
     """The upload of that number in that job, or None."""
-    row = tx.one(_SQL["find_upload"], {"object_no": object_no, "job_no": job_no})
-    return UploadRow(*row) if row else None
+    return _upload(tx, "find_upload", job_no, object_no)
+
+
+def find_upload_to_add(tx: Tx, job_no: int, object_no: int) -> UploadRow | None:
+    """As `find_upload`; nobody ends the upload before this transaction has ended."""
+    return _upload(tx, "find_upload_to_add", job_no, object_no)
+
+
+def find_upload_to_end(tx: Tx, job_no: int, object_no: int) -> UploadRow | None:
+    """As `find_upload`; nobody adds to the upload or ends it from here to the end of this transaction."""
+    return _upload(tx, "find_upload_to_end", job_no, object_no)
 
 
 def complete(tx: Tx, view: View, done: ObjectRow) -> None:
@@ -259,3 +266,8 @@ def added_page(tx: Tx, view: View, after: int, limit: int) -> list[ObjectRow]:
 def deletions_page(tx: Tx, job_no: int, after: str, limit: int) -> list[str]:
     """Up to `limit` names that the job deleted, in order, from beyond `after`."""
     return [str(row[0]) for row in tx.all(_SQL["deletions_page"], {"job_no": job_no, "after": after, "limit": limit})]
+
+
+def _upload(tx: Tx, statement: str, job_no: int, object_no: int) -> UploadRow | None:
+    row = tx.one(_SQL[statement], {"object_no": object_no, "job_no": job_no})
+    return UploadRow(*row) if row else None

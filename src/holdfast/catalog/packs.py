@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from holdfast.catalog import sql
 from holdfast.catalog.transaction import Tx
-from holdfast.model.errors import Internal
+from holdfast.model.errors import Internal, Transient
 
 _SQL = sql.load("packs")
 
@@ -83,6 +83,15 @@ def measure(tx: Tx, pack_no: int, total_bytes: int) -> bool:
     """
     params = {"pack_no": pack_no, "bytes": total_bytes, "live_bytes": live_bytes(tx, pack_no)}
     return tx.run(_SQL["measure"], params) == 1
+
+
+def measure_whole(tx: Tx, pack_uid: bytes, total_bytes: int) -> None:
+    """Notes the length of a pack that was written whole, after the frames in it have been recorded.
+
+    Raises Transient if somebody else has measured or removed it: this writer was thought dead.
+    """
+    if tx.run(_SQL["measure_whole"], {"uid": pack_uid, "bytes": total_bytes}) != 1:
+        raise Transient(f"the pack {pack_uid.hex()} was given up by others while it was being written; try again")
 
 
 def bury(tx: Tx, pack_no: int, frame_bytes: int) -> bool:

@@ -46,6 +46,11 @@ def insert_stand_in(tx: Tx, vault_no: int, uid: bytes) -> None:
     tx.run(_SQL["insert_stand_in"], {"uid": uid, "vault_no": vault_no})
 
 
+def close_stand_in(tx: Tx, uid: bytes) -> None:
+    """Nothing more is said to be missing: the pack that never was, if there is one, takes no more chunks."""
+    tx.run(_SQL["close_stand_in"], {"uid": uid})
+
+
 def insert_series(tx: Tx, vault_no: int, resource_arn: str, last_seq: int) -> None:
     """A series, which goes on counting where it stopped."""
     tx.run(

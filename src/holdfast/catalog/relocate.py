@@ -10,7 +10,7 @@ import msgspec
 
 from holdfast.catalog import packs, sql
 from holdfast.catalog.transaction import Tx
-from holdfast.model.errors import Internal
+from holdfast.model.errors import Transient
 
 _SQL = sql.load("chunk_index")
 
@@ -69,5 +69,5 @@ def mark_bad(tx: Tx, pack_no: int, frames: Sequence[FrameRow]) -> None:
 def _pack_no(tx: Tx, uid: bytes) -> int:
     row = tx.one(_SQL["find_pack"], {"uid": uid})
     if row is None:
-        raise Internal(f"a frame was copied into the pack {uid.hex()}, which the catalog does not know")
+        raise Transient(f"the pack {uid.hex()} takes no more frames: they are to be copied again, into another one")
     return int(row[0])

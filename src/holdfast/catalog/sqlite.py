@@ -18,6 +18,7 @@ from holdfast.catalog.sqlite_errors import translated
 from holdfast.catalog.sqlite_tx import SqliteTx
 from holdfast.catalog.transaction import Tx
 from holdfast.model.outcome import Outcome
+from holdfast.model.purpose import Purpose
 
 
 class SqliteCatalog:
@@ -25,6 +26,8 @@ class SqliteCatalog:
 
     `run` is for one thread at a time (the group commit's); `snapshot` for any number, each with its own connection.
     """
+
+    parallel = False
 
     def __init__(self, path: Path, *, vfs: str = sqlite_file.CHECKSUM_VFS) -> None:
         """Opens or creates the catalog at `path` and brings its schema up to date. Raises Unavailable.
@@ -52,11 +55,11 @@ class SqliteCatalog:
         """From here on every transaction is that writer's, and is refused once another has taken the store over."""
         self._writer_no = writer_no
 
-    def run(self, steps: Sequence[Callable[[Tx], object]]) -> list[Outcome]:
+    def run(self, steps: Sequence[Callable[[Tx], object]], purpose: Purpose = Purpose.CHANGE) -> list[Outcome]:
         """All steps in one transaction, each undone alone if it raises; returns once it is on disk.
 
         Raises Unavailable if the transaction could not be committed (DiskFull: for want of room), or if this process
-        may write no more; then no step happened.
+        may write no more (WriterEnded); then no step happened.
         """
         writer = self._writer
         tx = SqliteTx(writer)
@@ -65,8 +68,7 @@ class SqliteCatalog:
             _execute(writer, "BEGIN IMMEDIATE")
             try:
                 self._running = threading.get_ident()
-                if self._writer_no is not None:
-                    writers.require_live(tx, self._writer_no)
+                writers.require_admitted(tx, self._writer_no, purpose)
                 outcomes = [_step(writer, tx, step) for step in steps]
                 sqlite_file.require_checksums(writer, self._path)
                 _execute(writer, "COMMIT")

@@ -47,6 +47,15 @@ class SqliteTx:
             for _ in self._connection.execute(statement, tuple(chain.from_iterable(group))):
                 pass
 
+    def numbers(self, table: str, count: int) -> range:
+        # Tables with AUTOINCREMENT; the one writer inserts the rows before anybody else can ask.
+        row = self.one("SELECT seq FROM sqlite_sequence WHERE name = :table", {"table": table})
+        first = int(row[0]) + 1 if row else 1
+        return range(first, first + count)
+
+    def alone(self) -> None:
+        """There is one writer: it always is alone."""
+
 
 # Each step of a statement lets go of the interpreter lock and asks for it again, which under load costs more than the
 # step. So what comes in numbers goes in groups: of few sizes, because every size is a statement to prepare and to keep.

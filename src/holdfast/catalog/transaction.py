@@ -33,3 +33,18 @@ class Tx(Protocol):
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """New rows. `table` and `columns` are words of ours, never of a caller."""
         ...
+
+    def numbers(self, table: str, count: int) -> Sequence[int]:
+        """Numbers for new rows of `objects` or `chunks`, ascending; the caller inserts the rows at once.
+
+        None is ever given to two rows that become durable, whatever is deleted in between.
+        """
+        ...
+
+    def alone(self) -> None:
+        """No other transaction runs beside this one from its beginning on; for a step that finds it must not share.
+
+        Where it did share until now, everything is undone and all steps are run again: so it must be called before
+        anything outside of the transaction is changed.
+        """
+        ...

@@ -1,9 +1,9 @@
 """Group commit: many writers, one sync, one transaction.
 
-A caller brings sealed frames and what is to be recorded about them, and waits. One thread takes everything that is
-waiting, appends it to the packs, syncs them, runs all the steps in one durable transaction, and wakes the callers.
-While it does so the next group gathers by itself, so that nobody ever waits for company: a lone caller's group is its
-own.
+A caller brings sealed frames and what is to be recorded about them, and waits. A lane takes everything that is waiting
+for the same purpose, makes its frames durable in packs, runs all the steps in one durable transaction, and wakes the
+callers. While it does so the next group gathers by itself, so that nobody has to wait for company: a lone caller's
+group is its own. One lane is one thread; a catalog that runs transactions in parallel has several.
 
 What is always true here: a step runs only after its frames are durable; a caller is answered only after the
 transaction that holds its step is. A failed group leaves frames that no transaction mentions, which is harmless, and
@@ -17,43 +17,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from holdfast.chunks.port import Location, SealedFrame, Transactions
-from holdfast.model.errors import DiskFull, Internal, ServiceError, Unavailable
-from holdfast.model.limits import MIB
+from holdfast.chunks.commit_options import CommitOptions
+from holdfast.chunks.gathering import Gathering, Ticket
+from holdfast.chunks.port import FrameWriter, Location, NoRoomKept, Room, SealedFrame, Transactions
+from holdfast.model.errors import DiskFull, Internal, ServiceError, Unavailable, WriterEnded
 from holdfast.model.outcome import Outcome
+from holdfast.model.purpose import Purpose
 
 Tx = TypeVar("Tx")
 R = TypeVar("R")
-
-GROUP_BYTES_MAX_DEFAULT = 32 * MIB
-GROUP_CALLERS_MAX_DEFAULT = 1024
-
-
-class FrameWriter(Protocol):
-    """Writes frames so that they survive a power cut when it returns (chunks.packs.PackSet)."""
-
-    def write_group(self, frames: Sequence[SealedFrame]) -> list[Location]: ...
-
-
-class Room(Protocol):
-    """Room on the disk that is kept back for urgent work (blobs.reserve.Reserve)."""
-
-    def ensure(self) -> bool:
-        """Whether all of it is kept, after an attempt to make it so; ordinary work is refused while it is not."""
-
-    def release(self) -> bool:
-        """Give it to those who write; False if there was none to give."""
-
-
-class _NoRoomKept:
-    def ensure(self) -> bool:
-        return True
-
-    def release(self) -> bool:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,76 +43,58 @@ class GroupReport:
     failed: bool
 
 
-class _Ticket:
-    """One caller's place in a group. `done` is a lock held until the answer is there: the cheapest way to wait."""
-
-    __slots__ = ("apply", "done", "error", "frame_bytes", "frames", "locations", "urgent", "value")
-
-    def __init__(
-        self, frames: Sequence[SealedFrame], apply: Callable[[Any, Sequence[Location]], object], urgent: bool
-    ) -> None:
-        self.urgent = urgent
-        self.frames = frames
-        self.frame_bytes = sum([frame.frame_bytes for frame in frames])
-        self.apply = apply
-        self.locations: list[Location] = []
-        self.value: object = None
-        self.error: BaseException | None = None
-        self.done = threading.Lock()
-        self.done.acquire()
-
-    def step(self, tx: Any) -> object:
-        return self.apply(tx, self.locations)
-
-
 class _Attempt(NamedTuple):
-    answers: list[tuple[_Ticket, Outcome]]
+    answers: list[tuple[Ticket, Outcome]]
     frames: Sequence[SealedFrame]
     error: BaseException | None
     """What failed the whole group."""
 
 
 class GroupCommit(Generic[Tx]):
-    """Starts its thread when made; `close` ends it. Safe for any number of callers."""
+    """Starts its threads when made; `close` ends them. Safe for any number of callers."""
 
     def __init__(
         self,
-        packs: FrameWriter,
+        packs: FrameWriter[Tx],
         transactions: Transactions[Tx],
+        options: CommitOptions | None = None,
         *,
-        group_bytes_max: int = GROUP_BYTES_MAX_DEFAULT,
-        group_callers_max: int = GROUP_CALLERS_MAX_DEFAULT,
+        lanes: int = 1,
         room: Room | None = None,
+        begin_anew: Callable[[], bool] = lambda: False,
         observe: Callable[[GroupReport], None] | None = None,
     ) -> None:
-        """A group ends when nobody else is waiting, or with the frame or caller that reaches a maximum."""
+        """`lanes`: groups under way at a time; more than one only where the transactions may run in parallel.
+
+        `begin_anew` is called when this process was taken for dead: whether it may go on under another number. The
+        group is then written anew from its frames on.
+        """
         self._packs = packs
         self._transactions = transactions
-        self._group_bytes_max = group_bytes_max
-        self._group_callers_max = group_callers_max
-        self._room: Room = _NoRoomKept() if room is None else room
+        self._room: Room = NoRoomKept() if room is None else room
+        self._begin_anew = begin_anew
         self._observe = observe
-        self._closed = False
-        self._closing = threading.Lock()
-        self._waiting: SimpleQueue[_Ticket | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-        self._thread.start()
+        self._gathering = Gathering(options or CommitOptions())
+        self._threads = [threading.Thread(target=self._run, name=f"commit-{n}", daemon=True) for n in range(lanes)]
+        for thread in self._threads:
+            thread.start()
 
     def submit(
-        self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False
+        self,
+        frames: Sequence[SealedFrame],
+        apply: Callable[[Tx, Sequence[Location]], R],
+        purpose: Purpose = Purpose.CHANGE,
     ) -> R:
         """What `apply` returned, once `frames` and everything that `apply` did in its transaction survive a power cut.
 
-        `apply` runs on the committing thread and gets the locations of `frames` in order. An exception of its own
-        undoes its step alone and is raised here. Unavailable if the disk or the database refuse, or after `close`:
-        then nothing of this call has happened, and it may be made again. `urgent` is for what must go on when the disk
-        is full (deleting, collecting, what a reader needs); anything else is then refused with DiskFull.
+        `apply` runs on a committing thread, perhaps more than once, and gets the locations of `frames` in order. An
+        exception of its own undoes its step alone and is raised here. Unavailable if the disk or the database refuse,
+        or after `close`: then nothing of this call is promised, and it may be made again. What is urgent by its
+        `purpose` goes on when the disk is full; anything else is then refused with DiskFull.
         """
-        ticket = _Ticket(frames, apply, urgent)
-        with self._closing:
-            if self._closed:
-                raise Unavailable("the store is stopping: try again when it is back")
-            self._waiting.put(ticket)
+        ticket = Ticket(frames, apply, purpose)
+        if not self._gathering.add(ticket):
+            raise Unavailable("the store is stopping: try again when it is back")
         ticket.done.acquire()
         if ticket.error is not None:
             raise ticket.error
@@ -146,47 +102,17 @@ class GroupCommit(Generic[Tx]):
 
     def close(self) -> None:
         """Answer everyone who is waiting, then end. Later calls of `submit` are refused."""
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                self._waiting.put(None)
-        self._thread.join()
+        self._gathering.close()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
-        last = False
-        while not last:
-            first = self._waiting.get()
-            if first is None:
-                return
-            group, last = self._gather(first)
+        while group := self._gathering.take():
             self._commit(group)
 
-    def _gather(self, first: _Ticket) -> tuple[list[_Ticket], bool]:
-        """Everyone who waits now, up to the maxima, and whether `close` was met."""
-        group = [first]
-        frame_bytes = first.frame_bytes
-        while frame_bytes < self._group_bytes_max and len(group) < self._group_callers_max:
-            if self._waiting.empty():
-                break
-            ticket = self._waiting.get()
-            if ticket is None:
-                return group, True
-            group.append(ticket)
-            frame_bytes += ticket.frame_bytes
-        return group, False
-
-    def _commit(self, group: list[_Ticket]) -> None:
+    def _commit(self, group: list[Ticket]) -> None:
         began = time.perf_counter()
-        attempt = self._attempt(group if self._room.ensure() else [ticket for ticket in group if ticket.urgent])
-        answers = attempt.answers
-        if isinstance(attempt.error, DiskFull):
-            urgent = [ticket for ticket, _ in answers if ticket.urgent]
-            if urgent and self._room.release():
-                answers = [(ticket, outcome) for ticket, outcome in answers if not ticket.urgent]
-                attempt = self._attempt(urgent)
-                answers += attempt.answers
-        if len(answers) < len(group):
-            answers += [(ticket, Outcome(error=_refusal())) for ticket in group if not ticket.urgent]
+        attempt = self._attempt_with_room(group)
         report = GroupReport(
             len(group),
             len(attempt.frames),
@@ -194,7 +120,7 @@ class GroupCommit(Generic[Tx]):
             time.perf_counter() - began,
             attempt.error is not None,
         )
-        for ticket, outcome in answers:
+        for ticket, outcome in attempt.answers:
             ticket.value, ticket.error = outcome.value, outcome.error
             ticket.done.release()
         if self._observe is not None:
@@ -202,37 +128,59 @@ class GroupCommit(Generic[Tx]):
             with contextlib.suppress(Exception):
                 self._observe(report)
 
-    def _attempt(self, group: list[_Ticket]) -> _Attempt:
+    def _attempt_with_room(self, group: list[Ticket]) -> _Attempt:
+        urgent = group[0].purpose.is_urgent
+        if not self._room.ensure() and not urgent:
+            return _Attempt([(ticket, Outcome(error=_refusal())) for ticket in group], (), _refusal())
+        attempt = self._attempt(group)
+        if isinstance(attempt.error, DiskFull):
+            again = urgent and self._room.release()
+        else:
+            again = isinstance(attempt.error, WriterEnded) and self._begin_anew()
+        if again:
+            attempt = self._attempt(group)
+        return attempt
+
+    def _attempt(self, group: list[Ticket]) -> _Attempt:
         """Packs and transaction for all of `group`, and everybody's answer."""
         frames: dict[tuple[bytes, bytes], SealedFrame] = {}
+        locations: list[Location] = []
         try:
             frames = _distinct(group)
-            places = self._write(list(frames.values()))
+            locations = self._write(list(frames.values()))
+            places = dict(zip(frames, locations, strict=True))
             for ticket in group:
                 ticket.locations = [places[_key(frame)] for frame in ticket.frames]
-            outcomes = self._transactions.run([ticket.step for ticket in group]) if group else []
+            steps: list[Callable[[Tx], object]] = [ticket.step for ticket in group]
+            last = self._packs.last_step(locations)
+            outcomes = self._transactions.run([*steps, last] if last else steps, group[0].purpose)
+            if last is not None and (failed := outcomes.pop().error) is not None:
+                raise failed
             return _Attempt(list(zip(group, outcomes, strict=True)), list(frames.values()), None)
         except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
             answers = [(ticket, Outcome(error=_fresh(error))) for ticket in group]
             return _Attempt(answers, list(frames.values()), error)
+        finally:
+            self._packs.settle(locations)
 
-    def _write(self, frames: list[SealedFrame]) -> dict[tuple[bytes, bytes], Location]:
+    def _write(self, frames: list[SealedFrame]) -> list[Location]:
         if not frames:
-            return {}
+            return []
         try:
-            locations = self._packs.write_group(frames)
+            return self._packs.write_group(frames)
+        except WriterEnded:
+            raise
         except Unavailable:
             # The packs that failed are abandoned; these frames are unacknowledged, so they are written anew into
             # fresh ones.
-            locations = self._packs.write_group(frames)
-        return {_key(frame): location for frame, location in zip(frames, locations, strict=True)}
+            return self._packs.write_group(frames)
 
 
 def _key(frame: SealedFrame) -> tuple[bytes, bytes]:
     return frame.vault, frame.chunk_id
 
 
-def _distinct(group: list[_Ticket]) -> dict[tuple[bytes, bytes], SealedFrame]:
+def _distinct(group: list[Ticket]) -> dict[tuple[bytes, bytes], SealedFrame]:
     """The group's frames without repetitions: of one chunk of one vault the first frame serves all."""
     frames: dict[tuple[bytes, bytes], SealedFrame] = {}
     for ticket in group:
@@ -250,6 +198,6 @@ def _refusal() -> DiskFull:
 
 def _fresh(error: BaseException) -> BaseException:
     """An error for one caller of a failed group: each its own, since one object raised in many threads mixes traces."""
-    fresh = type(error)(error.message) if isinstance(error, ServiceError) else Internal("a group commit failed")
+    fresh: Any = type(error)(error.message) if isinstance(error, ServiceError) else Internal("a group commit failed")
     fresh.__cause__ = error
-    return fresh
+    return cast(BaseException, fresh)

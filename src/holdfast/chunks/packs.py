@@ -9,7 +9,7 @@ filled further by failures.
 import contextlib
 import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -58,6 +58,8 @@ class PackSet:
         self._open_packs_max = open_packs_max
         self._lock = threading.Lock()
         self._open: OrderedDict[bytes, OpenPack] = OrderedDict()
+        # How many groups with frames in a pack have not ended their transaction yet.
+        self._unsettled: Counter[bytes] = Counter()
         self._closed = False
 
     def write_group(self, frames: Sequence[SealedFrame]) -> list[Location]:
@@ -70,19 +72,29 @@ class PackSet:
             if self._closed:
                 raise Unavailable("the store is stopping: try again when it is back")
             locations: list[Location | None] = [None] * len(frames)
-            for vault, places in _by_vault(frames).items():
+            for vault, places in by_vault(frames).items():
                 try:
                     self._write(vault, places, frames, locations)
                 except BaseException:
                     self._abandon(vault)
                     raise
-            return [location for location in locations if location is not None]
+            written = [location for location in locations if location is not None]
+            self._unsettled.update({location.pack for location in written})
+            return written
+
+    def last_step(self, locations: Sequence[Location]) -> None:
+        """Nothing is known of a pack that may still grow."""
+
+    def settle(self, locations: Sequence[Location]) -> None:
+        """The transaction about these frames has ended."""
+        with self._lock:
+            self._unsettled -= Counter({location.pack for location in locations})
 
     def is_open(self, vault: bytes, pack_uid: bytes) -> bool:
-        """Whether frames may still be appended to the pack; once False it stays so."""
+        """Whether frames may still be appended to the pack or recorded in it; once False it stays so."""
         with self._lock:
             pack = self._open.get(vault)
-            return pack is not None and pack.uid == pack_uid
+            return pack_uid in self._unsettled or (pack is not None and pack.uid == pack_uid)
 
     def turn_over(self, vault: bytes) -> None:
         """Close the vault's open pack, if there is one: the next frame begins a new one."""
@@ -91,12 +103,16 @@ class PackSet:
             if pack is not None:
                 pack.close()
 
-    def close(self) -> None:
-        """Let go of all packs. Later groups are refused with Unavailable."""
+    def let_go(self) -> None:
+        """Close every open pack: they belong to a writer that has ended."""
         with self._lock:
-            self._closed = True
             while self._open:
                 self._open.popitem()[1].close()
+
+    def close(self) -> None:
+        """Let go of all packs. Later groups are refused with Unavailable."""
+        self._closed = True
+        self.let_go()
 
     def _write(
         self, vault: bytes, places: list[int], frames: Sequence[SealedFrame], locations: list[Location | None]
@@ -152,7 +168,8 @@ class PackSet:
             self._blobs.delete(pack_name(vault, pack_uid))
 
 
-def _by_vault(frames: Sequence[SealedFrame]) -> dict[bytes, list[int]]:
+def by_vault(frames: Sequence[SealedFrame]) -> dict[bytes, list[int]]:
+    """The places of the frames of each vault, in order."""
     places: dict[bytes, list[int]] = {}
     for place, frame in enumerate(frames):
         places.setdefault(frame.vault, []).append(place)

@@ -22,8 +22,12 @@ Buffer = bytes | bytearray | memoryview
 class ChunkStore:
     """Stateless but for the blob store under it; safe for many threads."""
 
-    def __init__(self, blobs: BlobStore, *, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self, blobs: BlobStore, *, fresh: BlobStore | None = None, random: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        """`fresh` is what `blobs` is a cache of: a frame that fails its check is read from there once more."""
         self._blobs = blobs
+        self._fresh = fresh
         self._salts = Salts(random)
 
     def seal(self, keys: VaultKeys, data: Buffer, digest: bytes, *, kind: Kind = Kind.CHUNK) -> SealedFrame:
@@ -35,7 +39,12 @@ class ChunkStore:
     ) -> bytes:
         """The chunk's bytes: exactly those that were sealed, or Damaged (the pack is gone, short, flipped, another)."""
         try:
-            return unseal(keys, chunk_id, raw_bytes, self._frame(keys, location), kind=kind)
+            try:
+                return unseal(keys, chunk_id, raw_bytes, self._frame(self._blobs, keys, location), kind=kind)
+            except Damaged:
+                if self._fresh is None:
+                    raise
+            return unseal(keys, chunk_id, raw_bytes, self._frame(self._fresh, keys, location), kind=kind)
         except Damaged as damage:
             raise _placed(damage, keys, location) from damage
 
@@ -61,7 +70,7 @@ class ChunkStore:
         has a newer frame key, the content sealed anew under that. Raises Damaged.
         """
         try:
-            frame = self._frame(keys, location)
+            frame = self._frame(self._fresh or self._blobs, keys, location)
             header = decode_frame_header(frame)
             kind = Kind(header.kind)
             data = unseal(keys, chunk_id, raw_bytes, frame, kind=kind)
@@ -71,10 +80,10 @@ class ChunkStore:
             return SealedFrame(keys.vault_uid, chunk_id, raw_bytes, (frame,))
         return seal(keys, hashlib.sha256(data).digest(), data, kind=kind, new_salt=self._salts.next)
 
-    def _frame(self, keys: VaultKeys, location: Location) -> bytes:
+    def _frame(self, blobs: BlobStore, keys: VaultKeys, location: Location) -> bytes:
         name = pack_name(keys.vault_uid, location.pack)
         try:
-            frame = self._blobs.read(name, location.offset, location.frame_bytes)
+            frame = blobs.read(name, location.offset, location.frame_bytes)
         except NotFound as lost:
             raise Damaged("the pack is missing") from lost
         if len(frame) != location.frame_bytes:

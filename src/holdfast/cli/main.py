@@ -46,6 +46,7 @@ COMMANDS = (
     ("ls", "holdfast.cli.ls:ls", "List the files in a recovery point."),
     ("verify", "holdfast.cli.verify:verify", "Check that everything stored can be read back."),
     ("serve", "holdfast.cli.serve:serve", "Run the service."),
+    ("config", "holdfast.cli.config:app", "Show the options in force and test database, bucket, clocks and keys."),
     ("env", "holdfast.cli.env:env", "Print the exports that make boto3 and the AWS CLI use the service."),
     ("vault", "holdfast.cli.vault:app", "Create, list, show and delete vaults."),
     ("rebuild", "holdfast.cli.rebuild:rebuild", "Make a lost catalog anew from packs and keys."),

@@ -2,112 +2,43 @@
 
 import os
 import sys
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from holdfast.cli.output import UsageError, warn
+from holdfast.cli.service_flags import Given, flags_of
 
 
-def serve(
-    *,
-    data: Annotated[str | None, Parameter(metavar="DIR")] = None,
-    listen: Annotated[str | None, Parameter(metavar="HOST:PORT")] = None,
-    tls_cert: Annotated[str | None, Parameter(metavar="FILE")] = None,
-    tls_key: Annotated[str | None, Parameter(metavar="FILE")] = None,
-    insecure_http: Annotated[bool | None, Parameter(negative=())] = None,
-    chunk_max: Annotated[str | None, Parameter(metavar="SIZE")] = None,
-    body_budget: Annotated[str | None, Parameter(metavar="SIZE")] = None,
-    threads: Annotated[str | None, Parameter(metavar="N")] = None,
-    job_lease: Annotated[str | None, Parameter(metavar="SECONDS")] = None,
-    reserve: Annotated[str | None, Parameter(metavar="SIZE")] = None,
-    scrub_days: Annotated[str | None, Parameter(metavar="DAYS")] = None,
-    parity: Annotated[str | None, Parameter(metavar="PERCENT")] = None,
-    passphrase_file: Annotated[str | None, Parameter(metavar="FILE")] = None,
-    kms_key: Annotated[str | None, Parameter(metavar="ARN")] = None,
-    kms_endpoint: Annotated[str | None, Parameter(metavar="URL")] = None,
-    kms_check: Annotated[str | None, Parameter(metavar="SECONDS")] = None,
-    log_level: Annotated[str | None, Parameter(metavar="LEVEL")] = None,
-    log_format: Annotated[str | None, Parameter(metavar="FORMAT")] = None,
-) -> None:
+def serve(*, flags: Given = None) -> None:
     """Run the service until SIGTERM or Ctrl-C.
 
     The first start on an empty directory makes the store, a vault named 'default' and a root access key in
     DIR/credentials. When it is ready, one line is printed: 'holdfast: listening on URL'.
 
-    Examples:
+    For example:
 
         holdfast serve
 
         holdfast serve --data /srv/backups --listen 0.0.0.0:9220 --tls-cert host.pem --tls-key host.key
 
-    Every option may also come from the environment, as HOLDFAST_DATA, HOLDFAST_LISTEN, HOLDFAST_CHUNK_MAX...
+        holdfast serve --data /srv/node --catalog postgresql://holdfast@db/holdfast --blobs s3://backups/holdfast
 
-    Parameters
-    ----------
-    data
-        Directory of the store; by default ~/.local/share/holdfast.
-    listen
-        HOST:PORT to listen on, by default 127.0.0.1:9220; port 0 takes a free one.
-    tls_cert
-        PEM file with the certificate chain; with it the service speaks https.
-    tls_key
-        PEM file with the certificate's private key.
-    insecure_http
-        Allow others than this machine to connect without TLS.
-    chunk_max
-        Largest chunk accepted, up to 64MiB; by default 16MiB.
-    body_budget
-        Memory for request bodies under way, and as much again for answers; by default 48MiB each.
-    threads
-        Requests handled at the same time; by default 32.
-    job_lease
-        Seconds after which a job that nobody touches has expired; by default 86400.
-    reserve
-        Room kept back so that on a full disk one can still delete and collect; by default 80MiB, 0 for none.
-    scrub_days
-        Every pack is read and checked once within so many days; by default 30.
-    parity
-        Keep so much parity beside each pack, 1 to 50 percent, to repair damage with; by default 0, none.
-    passphrase_file
-        File with the pass phrase that protects the root key, else HOLDFAST_PASSPHRASE, else asked for on a terminal.
-        A new store is protected by it from the start.
-    kms_key
-        ARN, id or alias of the KMS key that is to protect the root key of a new store.
-    kms_endpoint
-        URL of the KMS; by default AWS_ENDPOINT_URL_KMS or AWS itself.
-    kms_check
-        Seconds after which the KMS is asked again whether its key may be used; by default 300.
-    log_level
-        debug, info, warning or error; by default info.
-    log_format
-        json or text; by default text on a terminal, JSON elsewhere.
+    Any number of services on one database and one bucket are one service; each has a DIR of its own.
+
+    Every option may also come from the environment, --chunk-max as HOLDFAST_CHUNK_MAX, and from a TOML file, as
+    chunk_max = "16MiB". A flag goes before a variable, and a variable before the file. 'holdfast config check' shows
+    what is in force and tests it.
+
+    Secrets are no flags. They are variables, or lines of the file, or in files of their own:
+
+        HOLDFAST_CATALOG                HOLDFAST_CATALOG_FILE
+        HOLDFAST_S3_ACCESS_KEY_ID       HOLDFAST_S3_ACCESS_KEY_ID_FILE
+        HOLDFAST_S3_SECRET_ACCESS_KEY   HOLDFAST_S3_SECRET_ACCESS_KEY_FILE
+        HOLDFAST_PASSPHRASE             HOLDFAST_PASSPHRASE_FILE
     """
-    from holdfast.app.config import Flags, gather
+    from holdfast.app.config import gather
     from holdfast.model.errors import InvalidInput
 
-    flags = Flags(
-        data=data,
-        listen=listen,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        insecure_http=insecure_http,
-        chunk_max=chunk_max,
-        body_budget=body_budget,
-        threads=threads,
-        job_lease=job_lease,
-        reserve=reserve,
-        scrub_days=scrub_days,
-        parity=parity,
-        passphrase_file=passphrase_file,
-        kms_key=kms_key,
-        kms_endpoint=kms_endpoint,
-        kms_check=kms_check,
-        log_level=log_level,
-        log_format=log_format,
-    )
     try:
-        options = gather(flags, os.environ)
+        options = gather(flags_of(flags), os.environ)
     except InvalidInput as misuse:
         raise UsageError(misuse.message) from misuse
     if options.beyond_loopback and options.tls is None:

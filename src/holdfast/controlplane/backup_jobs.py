@@ -17,6 +17,7 @@ from holdfast.model.arn import check_arn, recovery_point_arn
 from holdfast.model.errors import InvalidInput, InvalidState
 from holdfast.model.job import BackupJobState
 from holdfast.model.limits import JOB_WINDOW_MINUTES_MAX
+from holdfast.model.purpose import Purpose
 
 _KEPT_MEMBERS = (
     "StartWindowMinutes",
@@ -125,7 +126,7 @@ class BackupJobs:
             return job.vault_no
 
         # An aborted job may have got as far as a whole manifest, which must not be taken for a recovery point.
-        self._plane.records.settle(self._plane.write(step, urgent=True))
+        self._plane.records.settle(self._plane.write(step, purpose=Purpose.FREE))
         return {}
 
     def base(self, _: Caller, params: Params) -> Result:

@@ -10,6 +10,7 @@ from holdfast.access.authenticate import Caller
 from holdfast.catalog.transaction import Tx
 from holdfast.model.clock import Clock
 from holdfast.model.limits import JOB_LEASE_SECONDS_DEFAULT
+from holdfast.model.purpose import Purpose
 from holdfast.model.token import TokenMint
 
 R = TypeVar("R")
@@ -28,7 +29,7 @@ class Reader(Protocol):
 class Writes(Protocol):
     """Runs a step in a durable transaction; when it returns, what the step did survives a power cut."""
 
-    def submit(self, frames: tuple[()], apply: Callable[[Tx, object], R], urgent: bool = False) -> R: ...
+    def submit(self, frames: tuple[()], apply: Callable[[Tx, object], R], purpose: Purpose = Purpose.CHANGE) -> R: ...
 
 
 class Records(Protocol):
@@ -65,9 +66,9 @@ class Plane:
     new_uid: Callable[[], uuid.UUID]
     options: Options
 
-    def write(self, step: Callable[[Tx], R], *, urgent: bool = False) -> R:
+    def write(self, step: Callable[[Tx], R], *, purpose: Purpose = Purpose.CHANGE) -> R:
         """What `step` returned, once it is durable. What it raises undoes it and is raised here.
 
-        `urgent` is for what frees space: it goes on when the disk is full.
+        `purpose` says what it may run beside, and whether it goes on when the disk is full.
         """
-        return self.writes.submit((), lambda tx, _: step(tx), urgent)
+        return self.writes.submit((), lambda tx, _: step(tx), purpose)

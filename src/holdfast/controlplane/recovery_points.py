@@ -10,6 +10,7 @@ from holdfast.controlplane.plane import Handler, Params, Plane, Result
 from holdfast.controlplane.vaults import refuse_foreign_account
 from holdfast.model.arn import check_arn, recovery_point_arn, recovery_point_uid, resource_type, source_name, vault_arn
 from holdfast.model.errors import NotFound
+from holdfast.model.purpose import Purpose
 
 
 class RecoveryPoints:
@@ -83,7 +84,7 @@ class RecoveryPoints:
             records.owe_deletion(tx, point.vault_no, point.uid, point.resource_arn, point.seq, now_us)
             return point.vault_no
 
-        self._plane.records.settle(self._plane.write(step, urgent=True))
+        self._plane.records.settle(self._plane.write(step, purpose=Purpose.FREE))
         return {}
 
     def _token(self, operation: str, last: RecoveryPointRow | None) -> str | None:

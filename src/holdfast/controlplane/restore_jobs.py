@@ -15,6 +15,7 @@ from holdfast.controlplane.recovery_points import point_uid
 from holdfast.model.arn import ACCOUNT, check_arn, recovery_point_arn, resource_type, vault_arn
 from holdfast.model.errors import InvalidState, NotFound
 from holdfast.model.job import RestoreJobState
+from holdfast.model.purpose import Purpose
 
 
 class RestoreJobs:
@@ -78,7 +79,7 @@ class RestoreJobs:
             restore_jobs.insert(tx, job)
             return uid
 
-        return {"RestoreJobId": self._plane.write(step, urgent=True)}
+        return {"RestoreJobId": self._plane.write(step, purpose=Purpose.READ)}
 
     def describe(self, _: Caller, params: Params) -> Result:
         """One job. Raises NotFound."""
@@ -124,7 +125,7 @@ class RestoreJobs:
                 raise InvalidState(f"restore job {job.uid} is FAILED: {job.message}; start another")
             restore_jobs.move(tx, job.job_no, RestoreJobState.COMPLETED, None, now_us)
 
-        self._plane.write(step, urgent=True)
+        self._plane.write(step, purpose=Purpose.READ)
         return {}
 
 

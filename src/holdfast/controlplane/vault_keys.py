@@ -14,6 +14,7 @@ from holdfast.controlplane.members import text
 from holdfast.controlplane.plane import Handler, Params, Plane, Result
 from holdfast.controlplane.vaults import require_empty
 from holdfast.model.errors import InvalidInput, NotFound
+from holdfast.model.purpose import Purpose
 
 
 class VaultKeyCare(Protocol):
@@ -77,7 +78,7 @@ class VaultKeys:
         if text(params, "Confirm") != name:
             raise InvalidInput(f"Confirm must repeat the vault's name, {name!r}: its keys cannot be brought back")
         now_us = self._plane.clock.now_us()
-        doomed = self._plane.write(lambda tx: _doom(tx, name, now_us), urgent=True)
+        doomed = self._plane.write(lambda tx: _doom(tx, name, now_us), purpose=Purpose.FREE)
         for vault in doomed:
             self._packs.turn_over(vault.uid)
             self._keys.destroy(vault.uid)

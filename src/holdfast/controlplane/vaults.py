@@ -12,6 +12,7 @@ from holdfast.controlplane.plane import Handler, Params, Plane, Result
 from holdfast.model.arn import ACCOUNT, check_arn, vault_arn
 from holdfast.model.errors import AlreadyExists, InvalidInput, InvalidState, NotFound
 from holdfast.model.limits import VAULT_NAME_PATTERN
+from holdfast.model.purpose import Purpose
 
 _NAME = re.compile(VAULT_NAME_PATTERN)
 _VAULT_TYPE = "BACKUP_VAULT"
@@ -95,7 +96,7 @@ class Vaults:
             records.owe_vault(tx, vault.vault_no, now_us)
             return vault.vault_no
 
-        self._plane.records.settle(self._plane.write(step, urgent=True))
+        self._plane.records.settle(self._plane.write(step, purpose=Purpose.FREE))
         return {}
 
     def _wanted(self, params: Params) -> VaultRow:

@@ -21,7 +21,7 @@ from holdfast.dataplane.intake import VaultRef
 from holdfast.dataplane.job_refs import own_view, vault_of
 from holdfast.dataplane.store import Store
 from holdfast.model.arn import recovery_point_arn
-from holdfast.model.errors import HoldfastError, InvalidState, NotFound
+from holdfast.model.errors import HoldfastError, InvalidState, NotFound, Transient
 from holdfast.model.job import BackupJobState
 from holdfast.packfile import manifest
 from holdfast.packfile.layout import Kind
@@ -55,9 +55,8 @@ class Committer:
             job = self._begin(job_id, drop_open)
             try:
                 return _answer(self._seal_and_finish(vault, job))
-            except HoldfastError:
-                self._give_back(job)
-                raise
+            except HoldfastError as trouble:
+                return _answer(self._after_trouble(job, trouble))
 
     @contextmanager
     def _alone(self, job_id: str) -> Iterator[None]:
@@ -89,7 +88,8 @@ class Committer:
 
         def step(tx: Tx, _: object) -> BackupJobRow:
             job = leases.backup_job(tx, job_id)
-            # Whoever began a commit of a COMMITTING job did not live to end it: nobody else is in `_alone` with it.
+            # Whoever began a commit of a COMMITTING job did not live to end it, or is at it at another node: this one,
+            # of a later edition, counts from here on.
             if job.state is not BackupJobState.COMMITTING:
                 leases.require_running(tx, job_id, now_us)
                 _settle_uploads(tx, job, drop_open)
@@ -153,17 +153,29 @@ class Committer:
 
         return self.store.commits.submit([content.frame], step)
 
-    def _give_back(self, job: BackupJobRow) -> None:
-        """The job can be written to and committed again after a failure on our side."""
+    def _after_trouble(self, job: BackupJobRow, trouble: HoldfastError) -> RecoveryPointRow:
+        """The job can be written to and committed again after a failure on our side, which is raised.
 
-        def step(tx: Tx, _: object) -> None:
-            backup_jobs.move(tx, job.job_no, BackupJobState.RUNNING, None, None)
+        Unless another caller, at another node, began the same commit in the meantime: then that one counts.
+        """
+
+        def step(tx: Tx, _: object) -> BackupJobRow:
+            now = leases.backup_job(tx, job.uid)
+            if now.edition == job.edition:
+                backup_jobs.move(tx, job.job_no, BackupJobState.RUNNING, None, None)
+            return now
 
         try:
-            self.store.commits.submit((), step)
+            now = self.store.commits.submit((), step)
         except HoldfastError:
             # The disk refuses even this. The job stays COMMITTING, which the next commit takes up just as well.
-            return
+            raise trouble from None
+        done = self._already_done(job.uid) if now.state is BackupJobState.COMPLETED else None
+        if done is not None:
+            return done
+        if now.edition != job.edition and now.state is BackupJobState.COMMITTING:
+            raise Transient(f"backup job {job.uid} is being committed by another request: ask again") from trouble
+        raise trouble
 
 
 def _require_committing(tx: Tx, job: BackupJobRow) -> None:

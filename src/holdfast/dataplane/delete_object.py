@@ -11,6 +11,7 @@ from holdfast.dataplane.store import Store
 from holdfast.model.errors import NotFound
 from holdfast.model.limits import BATCH_OBJECTS_MAX
 from holdfast.model.names import check_object_name
+from holdfast.model.purpose import Purpose
 
 
 def delete_object(store: Store, params: Mapping[str, object]) -> Mapping[str, object]:
@@ -26,7 +27,7 @@ def delete_object(store: Store, params: Mapping[str, object]) -> Mapping[str, ob
                 f"the job's view holds no object {name!r}: ListObjects with this job's id shows what it holds"
             )
 
-    store.commits.submit((), step)
+    store.commits.submit((), step, Purpose.ADD)
     return {}
 
 
@@ -41,4 +42,4 @@ def delete_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, o
         view = own_view(leases.require_running(tx, job_id, now_us))
         return sum(objects.delete(tx, view, name) for name in names)
 
-    return {"Count": store.commits.submit((), step)}
+    return {"Count": store.commits.submit((), step, Purpose.ADD)}

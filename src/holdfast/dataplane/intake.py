@@ -21,6 +21,7 @@ from holdfast.dataplane.places import place_of
 from holdfast.dataplane.store import Store
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, Transient
+from holdfast.model.purpose import Purpose
 from holdfast.wire.message import Buffer
 
 R = TypeVar("R")
@@ -64,13 +65,15 @@ def take_in(store: Store, vault: VaultRef, arrivals: Sequence[Arrival], apply: C
         frames, frame_of = _seal(store, vault, arrivals, ids, known)
 
         def step(tx: Tx, locations: Sequence[Location], frame_of: dict[bytes, int] = frame_of) -> R:
+            if damaged:
+                tx.alone()
             for chunk in damaged:
                 chunk_index.mark_bad(tx, chunk)
             numbers = _record(tx, vault, arrivals, ids, frame_of, locations)
             return apply(tx, numbers)
 
         try:
-            value = store.commits.submit(frames, step)
+            value = store.commits.submit(frames, step, Purpose.ADD)
         except _KnownNoMore:
             known = set()
             continue

@@ -37,7 +37,7 @@ def notify_object_complete(store: Store, params: Mapping[str, object]) -> Mappin
 
     def apply(tx: Tx, recorded: Recorded) -> None:
         view = own_view(leases.require_running(tx, job_id, now_us))
-        upload = objects.find_upload(tx, view.job_no, object_no)
+        upload = objects.find_upload_to_end(tx, view.job_no, object_no)
         if upload is None:
             raise NotFound("UploadId names no upload of this job: start one with StartObject")
         if upload.state != "OPEN":

@@ -15,6 +15,7 @@ from holdfast.dataplane.store import Store
 from holdfast.model import checksum
 from holdfast.model.errors import DataExists, InvalidState, NotFound
 from holdfast.model.limits import CHUNK_INDEX_MAX
+from holdfast.model.purpose import Purpose
 from holdfast.wire.message import Buffer
 
 Answer = Mapping[str, object]
@@ -32,7 +33,7 @@ def put_chunk(store: Store, params: Mapping[str, object]) -> Answer:
 
     def apply(tx: Tx, recorded: Recorded) -> None:
         job = leases.require_running(tx, job_id, now_us)
-        upload = _require_upload(tx, job.job_no, object_no)
+        upload = _require_upload(objects.find_upload_to_add(tx, job.job_no, object_no))
         if not _is_there(tx, vault, object_no, index, digest):
             _require_open(upload)
             chunk_index.refer(tx, [(object_no, index, recorded[0])])
@@ -55,7 +56,7 @@ def answer_known_chunk(store: Store, params: Mapping[str, object]) -> Answer | N
     now_us = store.clock.now_us()
     with store.catalog.snapshot() as tx:
         view = leases.require_readable(tx, job_id, now_us).view
-        _require_upload(tx, view.job_no, object_no)
+        _require_upload(objects.find_upload(tx, view.job_no, object_no))
         chunk_no = _possessed(tx, vault, view, chunk_id, length)
         if chunk_no is None:
             return None
@@ -65,7 +66,7 @@ def answer_known_chunk(store: Store, params: Mapping[str, object]) -> Answer | N
 
     def step(tx: Tx, _: object) -> bool:
         job = leases.require_running(tx, job_id, now_us)
-        upload = _require_upload(tx, job.job_no, object_no)
+        upload = _require_upload(objects.find_upload_to_add(tx, job.job_no, object_no))
         if _is_there(tx, vault, object_no, index, digest):
             return True
         _require_open(upload)
@@ -76,7 +77,7 @@ def answer_known_chunk(store: Store, params: Mapping[str, object]) -> Answer | N
         chunk_index.refer(tx, [(object_no, index, chunk_no)])
         return True
 
-    return _answer(digest) if store.commits.submit((), step) else None
+    return _answer(digest) if store.commits.submit((), step, Purpose.ADD) else None
 
 
 def _where(store: Store, params: Mapping[str, object]) -> tuple[str, int, int]:
@@ -86,8 +87,7 @@ def _where(store: Store, params: Mapping[str, object]) -> tuple[str, int, int]:
     return job_id, object_no, index
 
 
-def _require_upload(tx: Tx, job_no: int, object_no: int) -> UploadRow:
-    upload = objects.find_upload(tx, job_no, object_no)
+def _require_upload(upload: UploadRow | None) -> UploadRow:
     if upload is None:
         raise NotFound("UploadId names no upload of this job: start one with StartObject")
     return upload

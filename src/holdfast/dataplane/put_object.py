@@ -39,7 +39,7 @@ def put_object(store: Store, params: Mapping[str, object]) -> Mapping[str, objec
         if throw_on_duplicate:
             refuse_duplicate(tx, vault.keys, view, name)
         objects.retire(tx, view, [name])
-        object_no = objects.next_object_no(tx)
+        [object_no] = objects.take_numbers(tx, 1)
         whole = ObjectRow(
             object_no=object_no,
             name=name,

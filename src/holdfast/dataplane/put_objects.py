@@ -38,7 +38,7 @@ def put_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, obje
         numbers = iter(recorded)
         chunk_nos = [next(numbers) if one else None for one in chunks]
         blob_nos = [next(numbers) if one else None for one in blobs]
-        first = objects.next_object_no(tx)
+        object_nos = objects.take_numbers(tx, len(records))
         rows = [
             ObjectRow(
                 object_no=object_no,
@@ -51,13 +51,11 @@ def put_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, obje
                 metadata_chunk_no=blob_no,
                 metadata_bytes=None if record.metadata_blob is None else len(record.metadata_blob),
             )
-            for object_no, (record, summary, blob_no) in enumerate(
-                zip(records, summaries, blob_nos, strict=True), start=first
-            )
+            for object_no, record, summary, blob_no in zip(object_nos, records, summaries, blob_nos, strict=True)
         ]
         objects.insert_whole(tx, view, rows)
         chunk_index.refer(
-            tx, [(first + position, 0, number) for position, number in enumerate(chunk_nos) if number is not None]
+            tx, [(object_no, 0, number) for object_no, number in zip(object_nos, chunk_nos, strict=True) if number]
         )
 
     take_in(store, vault, arrivals, apply)

@@ -13,6 +13,7 @@ from holdfast.dataplane.places import place_of
 from holdfast.dataplane.store import Store
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, NotFound, Transient, Unavailable
+from holdfast.model.purpose import Purpose
 
 _ATTEMPTS = 8
 
@@ -51,7 +52,7 @@ def reading(store: Store, job_id: str) -> Iterator[Reading]:
     if readable.touch_due:
         # What was read is good, whether or not it can be noted; the next read tries again.
         with suppress(Unavailable):
-            store.commits.submit((), lambda tx, _: leases.renew(tx, job_id, now_us), urgent=True)
+            store.commits.submit((), lambda tx, _: leases.renew(tx, job_id, now_us), purpose=Purpose.READ)
 
 
 def read_chunk(store: Store, keys: VaultKeys, chunk: ChunkRow) -> bytes:
@@ -69,7 +70,7 @@ def read_chunk(store: Store, keys: VaultKeys, chunk: ChunkRow) -> bytes:
                 # From now on the chunk is a duplicate of nothing: the next upload of the same bytes writes it anew and
                 # heals every object that uses it.
                 with suppress(Unavailable):
-                    store.commits.submit((), partial(_mark_bad, chunk=chunk), urgent=True)
+                    store.commits.submit((), partial(_mark_bad, chunk=chunk), purpose=Purpose.FREE)
                 raise
             chunk = now
     raise Transient("a chunk was moved again and again while it was being read; send the request again")

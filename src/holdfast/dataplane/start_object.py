@@ -9,6 +9,7 @@ from holdfast.dataplane.duplicates import refuse_duplicate
 from holdfast.dataplane.job_refs import own_view
 from holdfast.dataplane.store import Store
 from holdfast.model.names import check_object_name
+from holdfast.model.purpose import Purpose
 
 
 def start_object(store: Store, params: Mapping[str, object]) -> Mapping[str, object]:
@@ -25,5 +26,5 @@ def start_object(store: Store, params: Mapping[str, object]) -> Mapping[str, obj
             refuse_duplicate(tx, store.keys.open(job.vault_uid), view, name)
         return objects.insert_upload(tx, view, name, throw_on_duplicate)
 
-    object_no = store.commits.submit((), step)
+    object_no = store.commits.submit((), step, Purpose.ADD)
     return {"UploadId": handles.issue_upload(store.tokens, job_id, object_no)}

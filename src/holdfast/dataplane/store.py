@@ -11,6 +11,7 @@ from holdfast.chunks.store import ChunkStore
 from holdfast.keys.ring import KeyRing
 from holdfast.model.clock import Clock
 from holdfast.model.limits import CHUNK_BYTES_MAX
+from holdfast.model.purpose import Purpose
 from holdfast.model.token import TokenMint
 
 R = TypeVar("R")
@@ -26,7 +27,10 @@ class Commits(Protocol):
     """The writing side: frames durable in packs, then `apply` in a durable transaction, then the return."""
 
     def submit(
-        self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False
+        self,
+        frames: Sequence[SealedFrame],
+        apply: Callable[[Tx, Sequence[Location]], R],
+        purpose: Purpose = Purpose.CHANGE,
     ) -> R: ...
 
 

@@ -7,6 +7,7 @@ the provider does not allow it. A record that is damaged hides the frames of its
 
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from holdfast.keys import record
@@ -20,14 +21,29 @@ class KeyRing:
     """Makes, opens and remembers the keys of vaults. Safe for many threads."""
 
     def __init__(
-        self, provider: KeyProvider, records: KeyRecords, *, random: Callable[[int], bytes] = os.urandom
+        self,
+        provider: KeyProvider,
+        records: KeyRecords,
+        *,
+        random: Callable[[int], bytes] = os.urandom,
+        refresh_seconds: float | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`refresh_seconds`: others make and destroy keys too; what was opened so long ago is looked at again."""
+        self._refresh_seconds = refresh_seconds
+        self._monotonic = monotonic
         self._provider = provider
         self._records = records
         self._random = random
         self._lock = threading.Lock()
         self._opened: dict[bytes, VaultKeys] = {}
+        self._looked_at: dict[bytes, float] = {}
         self._token_key = token_key(provider, records)
+
+    @property
+    def root_id(self) -> bytes:
+        """Which root key wraps the keys: 8 bytes that are no secret."""
+        return self._provider.root_id
 
     def create(self, vault_uid: bytes) -> VaultKeys:
         """New keys for a new vault (uid of 16 bytes), durable on return. AlreadyExists if it has keys."""
@@ -40,11 +56,14 @@ class KeyRing:
         """The keys of a vault. NotFound if it has none; UnusableKey if they may not be used, or none of them opens."""
         self._provider.require_usable()
         keys = self._opened.get(vault_uid)
-        if keys is None:
+        if keys is None or self._is_old(vault_uid):
             with self._lock:
                 keys = self._opened.get(vault_uid)
                 if keys is None:
                     keys = self._opened[vault_uid] = self._read(vault_uid)
+                elif self._is_old(vault_uid):
+                    self._refresh(keys)
+                self._looked_at[vault_uid] = self._monotonic()
         return keys
 
     def rotate(self, vault_uid: bytes) -> VaultKeys:
@@ -84,6 +103,24 @@ class KeyRing:
         """The key (32 bytes) of all tokens that clients hold; the same after every start."""
         return self._token_key
 
+    def _is_old(self, vault_uid: bytes) -> bool:
+        if self._refresh_seconds is None:
+            return False
+        return self._monotonic() - self._looked_at.get(vault_uid, 0.0) > self._refresh_seconds
+
+    def _refresh(self, keys: VaultKeys) -> None:
+        """Takes over frame keys that others have added; forgets the vault's keys if they are gone. Raises NotFound."""
+        try:
+            slots = self._slots(keys.vault_uid)
+        except NotFound:
+            self._opened.pop(keys.vault_uid, None)
+            raise
+        if any(not keys.has_frame_key(slot.number) for slot in slots):
+            self._settle(keys.vault_uid)
+            for number, key in self._open_any(slots)[1].items():
+                if not keys.has_frame_key(number):
+                    keys.add_frame_key(number, key)
+
     def _slots(self, vault_uid: bytes) -> dict[Slot, list[RecordName]]:
         slots = record.by_slot(self._records.list(record.vault_prefix(vault_uid)))
         if not slots:
@@ -94,7 +131,13 @@ class KeyRing:
         slots = self._slots(vault_uid)
         self._settle(vault_uid)
         shared, frame_keys = self._open_any(slots)
-        return VaultKeys(vault_uid, shared[:KEY_BYTES], shared[KEY_BYTES:], frame_keys)
+        look_again = self._look_again if self._refresh_seconds is not None else None
+        return VaultKeys(vault_uid, shared[:KEY_BYTES], shared[KEY_BYTES:], frame_keys, look_again)
+
+    def _look_again(self, keys: VaultKeys) -> None:
+        """A frame is under a key that is not known here: another node may have made it just now."""
+        with self._lock:
+            self._refresh(keys)
 
     def _settle(self, vault_uid: bytes) -> None:
         """Make durable what stands in the directory of the vault's records, and that it stands where it does."""

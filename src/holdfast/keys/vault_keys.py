@@ -4,7 +4,7 @@ Three independent keys, one purpose each: the id key names chunks, the seal key 
 more at each rotation) encrypt. What is always true here: no key leaves this object; what leaves is derived.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from holdfast.keys.keyed_hash import KeyedHash
 from holdfast.model.errors import UnusableKey
@@ -16,10 +16,19 @@ UID_BYTES = 16
 class VaultKeys:
     """Safe for many threads; only frame keys are ever added. Each call costs about 1 us (one HMAC)."""
 
-    __slots__ = ("_frame_keys", "_id_key", "_seal_key", "frame_key_number", "vault_uid")
+    __slots__ = ("_frame_keys", "_id_key", "_look_again", "_seal_key", "frame_key_number", "vault_uid")
 
-    def __init__(self, vault_uid: bytes, id_key: bytes, seal_key: bytes, frame_keys: Mapping[int, bytes]) -> None:
+    def __init__(
+        self,
+        vault_uid: bytes,
+        id_key: bytes,
+        seal_key: bytes,
+        frame_keys: Mapping[int, bytes],
+        look_again: "Callable[[VaultKeys], None] | None" = None,
+    ) -> None:
+        """`look_again` adds what frame keys there are by now; called for a number that is not known."""
         self.vault_uid = vault_uid
+        self._look_again = look_again
         self._id_key = KeyedHash(id_key)
         self._seal_key = KeyedHash(seal_key)
         self._frame_keys = {number: KeyedHash(key) for number, key in frame_keys.items()}
@@ -32,12 +41,18 @@ class VaultKeys:
         # Last: whoever reads the number finds its key.
         self.frame_key_number = max(number, self.frame_key_number)
 
+    def has_frame_key(self, number: int) -> bool:
+        """Whether the frame key of that number is here."""
+        return number in self._frame_keys
+
     def chunk_id(self, digest: bytes) -> bytes:
         """The name of the chunk with this SHA-256 (32 bytes) inside this vault: 32 bytes that hide the digest."""
         return self._id_key.digest(digest)
 
     def frame_key(self, number: int, salt: bytes) -> bytes:
         """The AES-256 key of the one frame that has `salt` (32 random bytes) under frame key `number`. UnusableKey."""
+        if number not in self._frame_keys and self._look_again is not None:
+            self._look_again(self)
         try:
             key = self._frame_keys[number]
         except KeyError as unknown:

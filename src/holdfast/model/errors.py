@@ -97,6 +97,14 @@ class Unavailable(ServiceError):
     retry_after_ms = 2000
 
 
+class WriterEnded(Unavailable):
+    """This process may write no more under the number it had: it was thought dead, or another has taken the store."""
+
+
+class ChoreTaken(Unavailable):
+    """Another process has taken the chore that this one was at; it goes on there."""
+
+
 class DiskFull(Unavailable):
     """There is no room for what was asked; what frees room (deleting, collecting) is still accepted."""
 

@@ -9,6 +9,7 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.chunks.store import ChunkStore
 from holdfast.keys.vault_keys import VaultKeys
+from holdfast.model.purpose import Purpose
 
 R = TypeVar("R")
 
@@ -23,7 +24,10 @@ class Commits(Protocol):
     """The writing side: frames durable in packs, then `apply` in a durable transaction, then the return."""
 
     def submit(
-        self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False
+        self,
+        frames: Sequence[SealedFrame],
+        apply: Callable[[Tx, Sequence[Location]], R],
+        purpose: Purpose = Purpose.CHANGE,
     ) -> R: ...
 
 

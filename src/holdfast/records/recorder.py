@@ -12,6 +12,7 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import HoldfastError, NotFound, UnusableKey
+from holdfast.model.purpose import Purpose
 from holdfast.packfile import record
 from holdfast.packfile.layout import Kind
 from holdfast.packfile.record import FORMAT_VERSION, DeletionRecord, Record, VaultRecord
@@ -54,7 +55,7 @@ class Recorder:
                     records.insert(tx, one, record_content(tx, one.vault_no, keys, content, place))
 
         if sealed:
-            self._engines.commits.submit([content.frame for _, _, content in sealed], step, urgent=True)
+            self._engines.commits.submit([content.frame for _, _, content in sealed], step, purpose=Purpose.FREE)
         if refused is not None:
             raise refused
         return bool(due)
@@ -64,7 +65,9 @@ class Recorder:
         with self._engines.catalog.snapshot() as tx:
             if not records.can_drop(tx):
                 return False
-        return self._engines.commits.submit((), lambda tx, _: records.drop_of_retired(tx, _AT_ONCE), urgent=True)
+        return self._engines.commits.submit(
+            (), lambda tx, _: records.drop_of_retired(tx, _AT_ONCE), purpose=Purpose.FREE
+        )
 
 
 def _content(tx: Tx, owed: Owed) -> Record:

@@ -200,6 +200,8 @@ class Remaking:
 
             self.write(measure)
             self.report_progress("packs measured", start + len(batch), len(packs))
+        # Of a vault the uid is the name of that pack too (records.references).
+        self.write(lambda tx: rebuilding.close_stand_in(tx, vault_uid))
 
     def _hold(self, reason: str) -> None:
         if reason not in self.report.holds and len(self.report.holds) < _HOLDS_MAX:

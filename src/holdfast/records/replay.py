@@ -100,8 +100,8 @@ def _apply(tx: Tx, keys: VaultKeys, view: View, part: ManifestPart) -> None:
     if part.head.is_full:
         added = _without_inherited(tx, keys, view, added)
     begun = [entry for entry in added if not entry.continued]
-    first_no = objects.next_object_no(tx)
-    rows = [_row(keys, object_no, entry) for object_no, entry in enumerate(begun, first_no)]
+    numbers = objects.take_numbers(tx, len(begun))
+    rows = [_row(keys, object_no, entry) for object_no, entry in zip(numbers, begun, strict=True)]
     objects.insert_whole(tx, view, rows)
     for entry in added:
         if entry.continued:

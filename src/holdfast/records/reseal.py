@@ -16,6 +16,7 @@ from holdfast.catalog.recovery_points import RecoveryPointRow
 from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location
 from holdfast.keys.vault_keys import VaultKeys
+from holdfast.model.purpose import Purpose
 from holdfast.packfile import manifest
 from holdfast.packfile.layout import Kind
 from holdfast.packfile.manifest import FORMAT_VERSION, ManifestHead, ManifestPart
@@ -59,7 +60,7 @@ class Resealer:
         def owe(tx: Tx, _: object) -> bool:
             return records.owe_again(tx, chunk_no)
 
-        return self._engines.commits.submit((), owe, urgent=True) and self._recorder.settle()
+        return self._engines.commits.submit((), owe, purpose=Purpose.FREE) and self._recorder.settle()
 
     def _draft(self, keys: VaultKeys, point: RecoveryPointRow, job: BackupJobRow, part: ManifestPart) -> None:
         content = seal_content(self._engines.chunks, keys, manifest.encode(part), Kind.MANIFEST)

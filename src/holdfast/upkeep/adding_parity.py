@@ -71,17 +71,18 @@ class ParityKeeper:
 
 @dataclass(slots=True)
 class AddingParity:
-    """The worker: one pack a step. With `percent` 0 it only clears away, once."""
+    """The worker: one pack a step. With `percent` 0 it only clears away, once, where listing blobs costs little."""
 
     keeper: ParityKeeper
     percent: int
     monotonic: Callable[[], float] = time.monotonic
+    clears: bool = True
     _cleared: bool = False
     _deferred: dict[int, float] = field(default_factory=dict)
 
     def step(self, now_us: int) -> bool:  # noqa: ARG002 - no time is a reason to add parity; workers look alike
         """Gives one pack its parity; False if all have it."""
-        if not self._cleared:
+        if self.clears and not self._cleared:
             self.keeper.remove_orphans()
             self._cleared = True
         if not self.percent:

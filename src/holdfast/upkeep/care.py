@@ -13,6 +13,8 @@ from holdfast.catalog import holds, packs
 from holdfast.catalog.holds import Hold
 from holdfast.catalog.transaction import Tx
 from holdfast.model.clock import Clock
+from holdfast.model.errors import ChoreTaken
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.collection import Collection
 from holdfast.upkeep.compaction_plan import THRESHOLD_ASKED_FOR, Choice
 from holdfast.upkeep.forecast import forecast
@@ -49,7 +51,7 @@ class Care:
         """
         threshold = cast(int, params.get("CompactThreshold", THRESHOLD_ASKED_FOR))
         if params.get("ReleaseHold") and not params.get("DryRun"):
-            self.writes.submit((), lambda tx, _: holds.release(tx), urgent=True)
+            self.writes.submit((), lambda tx, _: holds.release(tx), purpose=Purpose.FREE)
         with self.catalog.snapshot() as tx:
             standing = holds.standing(tx)
             expected = _forecast(tx, threshold) if params.get("DryRun") else None
@@ -63,8 +65,14 @@ class Care:
     def _work(self, seconds: int, threshold: int) -> tuple[Gain, bool]:
         until = time.monotonic() + seconds
         gain = Gain()
+        self.collection.insist()
         while time.monotonic() < until:
-            more = self.collection.advance(self.clock.now_us(), threshold)
+            try:
+                more = self.collection.advance(self.clock.now_us(), threshold)
+            except ChoreTaken:
+                # Somebody asked another node for the same; what each of them does counts.
+                self.collection.insist()
+                continue
             if more is None:
                 return gain, True
             gain += more

@@ -21,6 +21,7 @@ from holdfast.chunks.port import Location, SealedFrame
 from holdfast.chunks.verify import damage_of, damaged_frames
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, HoldfastError, NotFound, Unavailable, UnusableKey
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.worker import Reader, Writes
 
 T = TypeVar("T")
@@ -96,7 +97,7 @@ class Checker:
                 frames.mark(tx, newly_bad, bad=True)
                 frames.mark(tx, good_again, bad=False)
 
-            self.commits.submit((), note, urgent=True)
+            self.commits.submit((), note, purpose=Purpose.FREE)
         return Checked(
             frames=len(chosen),
             frame_bytes=sum(frame.frame_bytes for frame in chosen),
@@ -194,7 +195,7 @@ class Checker:
             ]
             relocate.move(tx, pack_no, moved)
 
-        self.commits.submit([copy for _, copy in copies], move, urgent=True)
+        self.commits.submit([copy for _, copy in copies], move, purpose=Purpose.FREE)
 
     def _reseal(self, chunk_nos: Sequence[int]) -> int:
         if self.reseal is None or not chunk_nos:

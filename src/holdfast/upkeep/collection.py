@@ -13,6 +13,7 @@ from holdfast.model.errors import NotFound, UnusableKey
 from holdfast.upkeep.collector import Collector
 from holdfast.upkeep.compactor import Compactor
 from holdfast.upkeep.doom import Doom
+from holdfast.upkeep.fenced import FencedWrites
 from holdfast.upkeep.free_pages import FreePages
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.survey import Survey
@@ -31,14 +32,23 @@ class Collection:
     recording: Worker
     """Drops the records of vaults that hold nothing more."""
     compactor: Compactor
-    free_pages: FreePages
+    free_pages: FreePages | None
+    """None where the catalog is no file."""
+    writes: FencedWrites
+    """What all of them write through."""
     _turn: threading.Lock = field(default_factory=threading.Lock)
     """One step at a time: who finds nothing left to do may say so, for nobody else is halfway through something."""
 
     def workers(self) -> tuple[Worker, ...]:
         """For whoever works in the background: one worker's trouble keeps none of the others from its work."""
-        workers = (*self._before_copying(), self.recording, self.compactor, self.free_pages)
+        workers: list[Worker] = [*self._before_copying(), self.recording, self.compactor]
+        workers += [self.free_pages] if self.free_pages else []
         return tuple(InTurn(worker, self._turn) for worker in workers)
+
+    def insist(self) -> None:
+        """The next step takes the chore from whichever process has it."""
+        with self._turn:
+            self.writes.insist()
 
     def advance(self, now_us: int, threshold: int) -> Gain | None:
         """One step of the first stage that has work; None if none has. Raises what the stage raises.
@@ -58,7 +68,7 @@ class Collection:
         with contextlib.suppress(UnusableKey, NotFound):
             if self.recording.step(now_us):
                 return Gain()
-        return self.compactor.compact(threshold) or self.free_pages.step(now_us)
+        return self.compactor.compact(threshold) or (self.free_pages.step(now_us) if self.free_pages else None)
 
     def _before_copying(self) -> tuple[Doom, Survey, Collector, Sweeping]:
         return (self.doom, self.survey, self.collector, self.sweeping)

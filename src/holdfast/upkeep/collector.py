@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from holdfast.catalog import collect, holds
 from holdfast.catalog.transaction import Tx
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
 
@@ -31,7 +32,7 @@ class Collector:
         def remove(tx: Tx, _: object) -> collect.Collected:
             return collect.collect(tx, self.chunks_per_step)
 
-        collected = self.writes.submit((), remove, urgent=True)
+        collected = self.writes.submit((), remove, purpose=Purpose.FREE)
         if collected.unmeasured:
             self.lost_frames(collected.unmeasured)
         return Gain(deleted_chunks=collected.chunks)

@@ -22,6 +22,7 @@ from holdfast.chunks.store import ChunkStore
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, HoldfastError, NotFound, UnusableKey
 from holdfast.model.limits import MIB
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.compaction_plan import THRESHOLD_DEFAULT, Choice, plan
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
@@ -149,7 +150,7 @@ class Compactor:
             relocate.move(tx, pack.pack_no, moves)
             return packs.exhaust(tx, pack.pack_no)
 
-        through = self._writes.submit(batch.frames, switch, urgent=True)
+        through = self._writes.submit(batch.frames, switch, purpose=Purpose.FREE)
         gain = Gain(
             compacted_packs=int(through and bool(rows)),
             copied_bytes=sum([frame.frame_bytes for frame in batch.frames]),

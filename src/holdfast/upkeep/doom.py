@@ -14,6 +14,7 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.packs import pack_name
 from holdfast.chunks.parity import parity_name
 from holdfast.model.errors import NotFound
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
 
@@ -40,11 +41,13 @@ class Doom:
             def let_go(tx: Tx, _: object) -> list[DoomedPack]:
                 return [DoomedPack(pack.uid, pack.vault_uid) for pack in empty if packs.doom(tx, pack.pack_no)]
 
-            doomed = self.writes.submit((), let_go, urgent=True)
+            doomed = self.writes.submit((), let_go, purpose=Purpose.FREE)
         if not doomed:
             return None
         freed = sum([self._remove(pack) for pack in doomed])
-        self.writes.submit((), lambda tx, _: packs.forget_doomed(tx, [pack.uid for pack in doomed]), urgent=True)
+        self.writes.submit(
+            (), lambda tx, _: packs.forget_doomed(tx, [pack.uid for pack in doomed]), purpose=Purpose.FREE
+        )
         return Gain(freed_bytes=freed, removed_packs=len(doomed))
 
     def _remove(self, pack: DoomedPack) -> int:

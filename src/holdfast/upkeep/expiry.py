@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.catalog import backup_jobs, leases, restore_jobs
 from holdfast.catalog.transaction import Tx
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.worker import Reader, Writes
 
 _JOBS_PER_STEP = 20
@@ -32,4 +33,4 @@ class Expiry:
             ended += [leases.expire_restore_job(tx, uid, now_us) for uid in restores]
             return any(ended)
 
-        return self.writes.submit((), end, urgent=True)
+        return self.writes.submit((), end, purpose=Purpose.FREE)

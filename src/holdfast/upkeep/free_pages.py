@@ -7,6 +7,7 @@ few hundred pages a step, because each step holds the one writer.
 from typing import Protocol
 
 from holdfast.catalog import file_pages
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
 
@@ -39,7 +40,7 @@ class FreePages:
             free, total = file_pages.free_and_total(tx)
         if not self._possible or free < self._free_pages_min or free * 4 < total:
             return None
-        given = self._writes.submit((), lambda _tx, _: self._file.give_back(_PAGES_PER_STEP), urgent=True)
+        given = self._writes.submit((), lambda _tx, _: self._file.give_back(_PAGES_PER_STEP), purpose=Purpose.FREE)
         # A file that was made without the means to shrink never will.
         self._possible = given > 0
         return Gain() if given else None

@@ -16,6 +16,7 @@ from holdfast.catalog.pack_checks import PackToCheck
 from holdfast.catalog.transaction import Tx
 from holdfast.model.errors import UnusableKey
 from holdfast.model.limits import SCRUB_DAYS_DEFAULT
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.adding_parity import ParityKeeper
 from holdfast.upkeep.checking import Checker
 from holdfast.upkeep.pack_walk import PackWalk
@@ -103,7 +104,7 @@ class Scrub:
         def note(tx: Tx, _: object) -> None:
             pack_checks.set_verified(tx, walk.pack, walk.begun_us)
 
-        self.checker.commits.submit((), note, urgent=True)
+        self.checker.commits.submit((), note, purpose=Purpose.FREE)
         self._walk = None
 
     def _look(self, tx: Tx, now: float, now_us: int) -> None:

@@ -18,7 +18,9 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.packs import pack_name
 from holdfast.model.errors import NotFound
 from holdfast.model.limits import MIB
+from holdfast.model.purpose import Purpose
 from holdfast.packfile.layout import PACK_HEADER_BYTES
+from holdfast.upkeep.fenced import Numbered
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
 
@@ -45,7 +47,7 @@ class Survey:
         writes: Writes,
         blobs: BlobStore,
         open_packs: OpenPacks,
-        writer_no: int,
+        writer: Numbered,
         *,
         dead_bytes_min: int = _DEAD_BYTES_MIN,
     ) -> None:
@@ -54,7 +56,7 @@ class Survey:
         self._writes = writes
         self._blobs = blobs
         self._open_packs = open_packs
-        self._writer_no = writer_no
+        self._writer = writer
         self._dead_bytes_min = dead_bytes_min
         self._suspects: set[int] = set()
         self._lock = threading.Lock()
@@ -92,7 +94,7 @@ class Survey:
             after = found[-1].pack_no
 
     def _is_closed(self, pack: UnmeasuredPack) -> bool:
-        if pack.writer_no == self._writer_no:
+        if pack.writer_no == self._writer.number:
             return not self._open_packs.is_open(pack.vault_uid, pack.uid)
         return not pack.writer_lives
 
@@ -104,7 +106,7 @@ class Survey:
             for pack_no, total_bytes in sizes:
                 packs.measure(tx, pack_no, total_bytes)
 
-        self._writes.submit((), note, urgent=True)
+        self._writes.submit((), note, purpose=Purpose.FREE)
         return Gain()
 
     def _close_wasteful(self) -> None:
@@ -116,7 +118,7 @@ class Survey:
             found = [pack for pack_no in suspects for pack in packs.unmeasured(tx, pack_no - 1, 1)]
             looked_at = [(pack, packs.live_bytes(tx, pack.pack_no)) for pack in found if pack.pack_no in suspects]
         for pack, live_bytes in looked_at:
-            if pack.writer_no != self._writer_no or not self._open_packs.is_open(pack.vault_uid, pack.uid):
+            if pack.writer_no != self._writer.number or not self._open_packs.is_open(pack.vault_uid, pack.uid):
                 continue
             size = self._size(pack)
             # Frames whose rows are still on their way count as dead here; the worst of it is a pack closed early.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from holdfast.catalog import holds, sweep
 from holdfast.catalog.sweep import Batch
 from holdfast.catalog.transaction import Tx
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
 
@@ -30,4 +31,4 @@ class Sweeping:
                     return Gain(swept_objects=swept.objects)
             return None
 
-        return self.writes.submit((), remove, urgent=True)
+        return self.writes.submit((), remove, purpose=Purpose.FREE)

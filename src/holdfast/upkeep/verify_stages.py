@@ -11,6 +11,7 @@ from holdfast.catalog import frames, pack_checks, scope
 from holdfast.catalog.frames import StoredFrame
 from holdfast.catalog.scope import Scope
 from holdfast.catalog.transaction import Tx
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.checking import Checked, Checker
 from holdfast.upkeep.number_set import NumberSet
 from holdfast.upkeep.pack_walk import STEP_BYTES_MAX, PackWalk
@@ -46,7 +47,7 @@ def read_packs(checker: Checker, cursor: Cursor, now_us: int) -> Piece:
         def note(tx: Tx, _: object) -> None:
             pack_checks.set_verified(tx, pack, walk.begun_us)
 
-        checker.commits.submit((), note, urgent=True)
+        checker.commits.submit((), note, purpose=Purpose.FREE)
     return Piece(cursor.moved(pack.pack_no + 1), checked)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location, SealedFrame
+from holdfast.model.purpose import Purpose
 
 R = TypeVar("R")
 
@@ -37,7 +38,10 @@ class InTurn:
 
 def name_of(worker: Worker) -> str:
     """What a worker is called in the log."""
-    return type(worker.worker if isinstance(worker, InTurn) else worker).__name__
+    inner: object = worker
+    while (wrapped := getattr(inner, "worker", None)) is not None:
+        inner = wrapped
+    return type(inner).__name__
 
 
 class Reader(Protocol):
@@ -49,9 +53,12 @@ class Reader(Protocol):
 class Writes(Protocol):
     """Makes frames durable and then runs a step in a durable transaction (chunks.commit.GroupCommit).
 
-    `urgent` is for what must also be possible on a full disk.
+    `purpose` says what it may run beside, and whether it must also be possible on a full disk.
     """
 
     def submit(
-        self, frames: Sequence[SealedFrame], apply: Callable[[Tx, Sequence[Location]], R], urgent: bool = False
+        self,
+        frames: Sequence[SealedFrame],
+        apply: Callable[[Tx, Sequence[Location]], R],
+        purpose: Purpose = Purpose.CHANGE,
     ) -> R: ...

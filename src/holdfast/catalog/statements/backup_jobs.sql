@@ -28,16 +28,16 @@ LEFT JOIN recovery_points p ON p.series_no = j.series_no AND p.seq = j.seq
 -- Appended to `select`. A job whose lease is over counts as expired even before it was moved.
 -- name: chosen
 WHERE j.job_no < :before_no
-  AND (:vault_name IS NULL OR v.name = :vault_name)
-  AND (:resource_arn IS NULL OR s.resource_arn = :resource_arn)
-  AND (:resource_type IS NULL OR s.resource_type = :resource_type)
-  AND (:state IS NULL OR :state = CASE WHEN j.state NOT IN ('RUNNING', 'COMMITTING') THEN j.state
+  AND (v.name = :vault_name OR :vault_name IS NULL)
+  AND (s.resource_arn = :resource_arn OR :resource_arn IS NULL)
+  AND (s.resource_type = :resource_type OR :resource_type IS NULL)
+  AND (:state = CASE WHEN j.state NOT IN ('RUNNING', 'COMMITTING') THEN j.state
                                        WHEN j.touched_us + j.lease_us < :now_us THEN 'EXPIRED'
-                                       ELSE 'RUNNING' END)
-  AND (:created_after IS NULL OR j.created_us > :created_after)
-  AND (:created_before IS NULL OR j.created_us < :created_before)
-  AND (:finished_after IS NULL OR j.finished_us > :finished_after)
-  AND (:finished_before IS NULL OR j.finished_us < :finished_before)
+                                       ELSE 'RUNNING' END OR :state IS NULL)
+  AND (j.created_us > :created_after OR :created_after IS NULL)
+  AND (j.created_us < :created_before OR :created_before IS NULL)
+  AND (j.finished_us > :finished_after OR :finished_after IS NULL)
+  AND (j.finished_us < :finished_before OR :finished_before IS NULL)
 ORDER BY j.job_no DESC
 LIMIT :limit;
 

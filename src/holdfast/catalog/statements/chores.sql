@@ -9,6 +9,15 @@ WHERE name = :name
   AND (holder = :holder OR until_us < :now_us OR until_us > :until_us
        OR holder NOT IN (SELECT CAST(writer_no AS TEXT) FROM writers WHERE ended = 0));
 
+-- name: take_over
+UPDATE chores SET token = token + 1, holder = :holder, until_us = :until_us WHERE name = :name;
+
+-- Somebody else who lives has it, and its time is not over.
+-- name: is_elsewhere
+SELECT 1 FROM chores
+WHERE name = :name AND holder <> :holder AND until_us >= :now_us AND until_us <= :until_us
+  AND holder IN (SELECT CAST(writer_no AS TEXT) FROM writers WHERE ended = 0);
+
 -- name: token
 SELECT token FROM chores WHERE name = :name;
 

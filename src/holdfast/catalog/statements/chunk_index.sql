@@ -7,10 +7,7 @@ FROM chunks c JOIN packs p ON p.pack_no = c.pack_no
 WHERE c.vault_no = :vault_no AND c.chunk_id IN (:each) AND c.bad = 0;
 
 -- name: find_pack
-SELECT pack_no FROM packs WHERE uid = :uid;
-
--- name: next_chunk_no
-SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0) + 1;
+SELECT pack_no FROM packs WHERE uid = :uid AND bytes IS NULL;
 
 -- The frame that a bad chunk had is dead, unless its pack is not measured yet.
 -- name: bury_frame

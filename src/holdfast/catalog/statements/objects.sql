@@ -1,12 +1,19 @@
 -- Which rows a reader sees is said at the head of migrations/0001_start.sql. In the statements below :seq is the newest
 -- committed seq that the reader sees (0: none) and :own is the seq of the job that reads its own view (0: a restore job).
 
--- name: next_object_no
-SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'objects'), 0) + 1;
-
 -- name: find_upload
 SELECT object_no, name, state, throw_on_duplicate, sealed_checksum, metadata_string, metadata_bytes
 FROM objects WHERE object_no = :object_no AND job_no = :job_no;
+
+-- As find_upload, for a transaction that adds to the upload: nobody ends it before this transaction has ended.
+-- name: find_upload_to_add
+SELECT object_no, name, state, throw_on_duplicate, sealed_checksum, metadata_string, metadata_bytes
+FROM objects WHERE object_no = :object_no AND job_no = :job_no /*postgresql: FOR SHARE */;
+
+-- The same for one that ends the upload: it waits for those that add, and sees what they added.
+-- name: find_upload_to_end
+SELECT object_no, name, state, throw_on_duplicate, sealed_checksum, metadata_string, metadata_bytes
+FROM objects WHERE object_no = :object_no AND job_no = :job_no /*postgresql: FOR UPDATE */;
 
 -- name: complete
 UPDATE objects
@@ -72,13 +79,13 @@ SELECT count(*) FROM objects WHERE job_no = :job_no AND from_seq IS NULL AND sta
 UPDATE objects SET state = 'GONE' WHERE job_no = :job_no AND from_seq IS NULL AND state = 'OPEN';
 
 -- name: count_added
-SELECT count(*), coalesce(sum(bytes), 0) FROM objects WHERE series_no = :series_no AND from_seq = :own;
+SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM objects WHERE series_no = :series_no AND from_seq = :own;
 
 -- The inherited objects whose names the job changed. CROSS JOIN and UNION ALL keep the database from turning this round
 -- and reading the whole series: it must cost what the job changed. (So does state, which is WHOLE for every row in a view:
 -- without it SQLite prefers to read all names of the series from the index by name.) Names that come twice meet in IN.
 -- name: count_closing
-SELECT count(*), coalesce(sum(bytes), 0) FROM objects WHERE object_no IN (
+SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM objects WHERE object_no IN (
     SELECT o.object_no
     FROM (SELECT name FROM objects WHERE series_no = :series_no AND from_seq = :own AND state = 'WHOLE'
           UNION ALL SELECT name FROM deletions WHERE job_no = :job_no) changed

@@ -13,13 +13,20 @@ WHERE p.bytes IS NULL AND p.pack_no > :after
 ORDER BY p.pack_no LIMIT :limit;
 
 -- name: live_bytes
-SELECT coalesce(sum(frame_bytes), 0) FROM chunks WHERE pack_no = :pack_no;
+SELECT CAST(coalesce(sum(frame_bytes), 0) AS BIGINT) FROM chunks WHERE pack_no = :pack_no;
 
 -- The pack header takes 48 bytes.
 -- name: measure
 UPDATE packs
 SET bytes = :bytes, dead_bytes = CASE WHEN :bytes > :live_bytes + 48 THEN :bytes - :live_bytes - 48 ELSE 0 END
 WHERE pack_no = :pack_no AND bytes IS NULL;
+
+-- A pack that was written whole, in the transaction that records its frames.
+-- name: measure_whole
+UPDATE packs
+SET bytes = :bytes, dead_bytes = :bytes - 48 - (
+    SELECT CAST(coalesce(sum(c.frame_bytes), 0) AS BIGINT) FROM chunks c WHERE c.pack_no = packs.pack_no)
+WHERE uid = :uid AND bytes IS NULL;
 
 -- name: bury
 UPDATE packs SET dead_bytes = dead_bytes + :frame_bytes WHERE pack_no = :pack_no AND bytes IS NOT NULL;
@@ -30,7 +37,8 @@ WHERE pack_no = :pack_no AND bytes IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.pack_no = :pack_no AND c.bad = 0);
 
 -- name: totals
-SELECT count(*), coalesce(max(pack_no), 0), coalesce(sum(bytes), 0), coalesce(sum(dead_bytes), 0)
+SELECT count(*), coalesce(max(pack_no), 0), CAST(coalesce(sum(bytes), 0) AS BIGINT),
+       CAST(coalesce(sum(dead_bytes), 0) AS BIGINT)
 FROM (SELECT pack_no, bytes, dead_bytes FROM packs WHERE pack_no > :after ORDER BY pack_no LIMIT :limit) stretch;
 
 -- Appended to `select`, as are the next three. The expression is the one that packs_by_dead is made of.

@@ -10,9 +10,13 @@ SELECT vault_no FROM vaults WHERE uid = :uid;
 -- name: insert_pack
 INSERT INTO packs (uid, vault_no, old_key, parity_percent) VALUES (:uid, :vault_no, :old_key, :parity_percent);
 
--- A pack that never was: what is missing stands in it. The file of a pack has 48 bytes at least.
+-- A pack that never was: what is missing stands in it.
 -- name: insert_stand_in
-INSERT INTO packs (uid, vault_no, bytes, exhausted) VALUES (:uid, :vault_no, 48, 1) ON CONFLICT DO NOTHING;
+INSERT INTO packs (uid, vault_no, exhausted) VALUES (:uid, :vault_no, 1) ON CONFLICT DO NOTHING;
+
+-- The file of a pack has 48 bytes at least.
+-- name: close_stand_in
+UPDATE packs SET bytes = 48 WHERE uid = :uid AND exhausted = 1 AND bytes IS NULL;
 
 -- name: pack_no
 SELECT pack_no FROM packs WHERE uid = :uid;

@@ -18,7 +18,7 @@ SELECT 1 FROM owed_records WHERE vault_no = :vault_no AND kind = :kind AND subje
 -- name: owed
 SELECT o.vault_no, v.uid, o.kind, o.subject, o.resource_arn, o.number, o.since_us
 FROM owed_records o JOIN vaults v ON v.vault_no = o.vault_no
-WHERE v.shredded_us IS NULL AND (:vault_no IS NULL OR o.vault_no = :vault_no)
+WHERE v.shredded_us IS NULL AND (o.vault_no = :vault_no OR :vault_no IS NULL)
 ORDER BY o.vault_no, o.kind, o.subject LIMIT :limit;
 
 -- name: pay

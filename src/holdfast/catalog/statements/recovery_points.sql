@@ -13,11 +13,11 @@ JOIN backup_jobs j ON j.job_no = p.job_no
 -- Appended to `select`.
 -- name: chosen
 WHERE p.state = 'KEPT' AND p.point_no < :before_no
-  AND (:vault_no IS NULL OR s.vault_no = :vault_no)
-  AND (:resource_arn IS NULL OR s.resource_arn = :resource_arn)
-  AND (:resource_type IS NULL OR s.resource_type = :resource_type)
-  AND (:created_after IS NULL OR p.created_us > :created_after)
-  AND (:created_before IS NULL OR p.created_us < :created_before)
+  AND (s.vault_no = :vault_no OR :vault_no IS NULL)
+  AND (s.resource_arn = :resource_arn OR :resource_arn IS NULL)
+  AND (s.resource_type = :resource_type OR :resource_type IS NULL)
+  AND (p.created_us > :created_after OR :created_after IS NULL)
+  AND (p.created_us < :created_before OR :created_before IS NULL)
 ORDER BY p.point_no DESC
 LIMIT :limit;
 

@@ -16,13 +16,13 @@ JOIN vaults v ON v.vault_no = s.vault_no
 -- Appended to `select`. A job whose lease is over counts as completed even before it was moved.
 -- name: chosen
 WHERE r.job_no < :before_no
-  AND (:resource_type IS NULL OR coalesce(r.resource_type, s.resource_type) = :resource_type)
-  AND (:state IS NULL OR :state = CASE WHEN r.state = 'RUNNING' AND r.touched_us + r.lease_us < :now_us
-                                       THEN 'COMPLETED' ELSE r.state END)
-  AND (:created_after IS NULL OR r.created_us > :created_after)
-  AND (:created_before IS NULL OR r.created_us < :created_before)
-  AND (:finished_after IS NULL OR r.finished_us > :finished_after)
-  AND (:finished_before IS NULL OR r.finished_us < :finished_before)
+  AND (coalesce(r.resource_type, s.resource_type) = :resource_type OR :resource_type IS NULL)
+  AND (:state = CASE WHEN r.state = 'RUNNING' AND r.touched_us + r.lease_us < :now_us
+                                       THEN 'COMPLETED' ELSE r.state END OR :state IS NULL)
+  AND (r.created_us > :created_after OR :created_after IS NULL)
+  AND (r.created_us < :created_before OR :created_before IS NULL)
+  AND (r.finished_us > :finished_after OR :finished_after IS NULL)
+  AND (r.finished_us < :finished_before OR :finished_before IS NULL)
 ORDER BY r.job_no DESC
 LIMIT :limit;
 

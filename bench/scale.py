@@ -1,0 +1,157 @@
+"""`make bench-scale`: what each operation costs in vaults of one million objects and more, on both catalogs.
+
+For each catalog and size a generator fills a vault (bench/scaling); then, in several rounds, a `holdfast serve` of its
+own process is started over it and asked for everything that should not depend on the size. The table goes to
+docs/benchmarks.md; what grew between the least and the greatest size stands out in it.
+
+Usage: python -m bench.scale [--catalogs sqlite postgresql] [--objects N ...] [--chunks N ...] [--rounds N]
+                             [--minutes N] [--add] [--no-page]
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.report import write
+from bench.scaling import filling, measures, page, real_part
+from bench.scaling.page import Result
+from bench.scaling.places import POSTGRES, SQLITE, Place, new_place
+from bench.scaling.plan import Plan
+from holdfast.app.build import System
+from holdfast.app.in_process import InProcessTransport
+from holdfast.client.api import Api
+from holdfast.client.call import Credentials
+from holdfast.observe.logs import open_log
+from holdfast.observe.metrics import Metrics
+
+TOP = Path(__file__).resolve().parent.parent
+PAGE = TOP / "docs" / "benchmarks.md"
+RESULTS = TOP / "build" / "bench-scale.json"
+GIB = 1 << 30
+
+_CATALOGS = {"sqlite": SQLITE, "postgresql": POSTGRES}
+# Building an index sorts its keys on disk beside what is there already.
+_ROOM_FOR_SORTING = 1.4
+
+
+def main() -> int:
+    """Fill, measure, print, and write the table."""
+    options = _options()
+    (TOP / "build").mkdir(exist_ok=True)
+    results, ended = _earlier() if options.add else ([], {})
+    for word in options.catalogs:
+        catalog = _CATALOGS[word]
+        results = [result for result in results if result.catalog != catalog]
+        for one in _sizes(catalog, options, ended):
+            results.append(one)
+            RESULTS.write_text(
+                json.dumps({"results": [asdict(result) for result in results], "ended": ended}, indent=1)
+            )
+    command = " ".join(["make bench-scale", *([f"BENCH_ARGS='{' '.join(sys.argv[1:])}'"] if sys.argv[1:] else [])])
+    written = page.markdown(results, command, options.rounds, ended.values())
+    print(written)
+    if not options.no_page:
+        write(PAGE, written, page.BEGIN, page.END)
+    return 0
+
+
+def _sizes(catalog: str, options: argparse.Namespace, ended: dict[str, str]) -> Iterator[Result]:
+    """Each size in turn, as far as time and disk reach; `ended` is told where that was."""
+    until = time.monotonic() + options.minutes * 60
+    last: Result | None = None
+    ended[catalog] = f"{catalog}: all sizes that were asked for"
+    for objects, chunks in zip(options.objects, options.chunks or options.objects, strict=True):
+        plan = Plan(objects, chunks)
+        refusal = _refusal(plan, last, until) if last else None
+        if refusal:
+            ended[catalog] = f"{catalog} ends before {objects:,} objects with {chunks:,} chunks: {refusal}"
+            return
+        place = Path(tempfile.mkdtemp(prefix="bench-scale-", dir=TOP / "build"))
+        try:
+            last = _measured(catalog, place / "store", plan, options.rounds)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        yield last
+
+
+def _refusal(plan: Plan, last: Result, until: float) -> str | None:
+    growth = (plan.objects + 2 * plan.chunks) / (last.objects + 2 * last.chunks)
+    needed, free = last.catalog_bytes * growth * _ROOM_FOR_SORTING, shutil.disk_usage(TOP / "build").free
+    if needed > free:
+        return f"it would need some {needed / GIB:.0f} GiB of disk, and {free / GIB:.0f} are free"
+    seconds, left = last.fill_seconds * growth, until - time.monotonic()
+    if seconds > left:
+        return f"filling would take some {seconds / 60:.0f} minutes, and {max(0.0, left) / 60:.0f} are left"
+    return None
+
+
+def _measured(catalog: str, directory: Path, plan: Plan, rounds: int) -> Result:
+    def say(text: str) -> None:
+        print(f"{catalog} {plan.objects:,} objects, {plan.chunks:,} chunks: {text}", flush=True)
+
+    with new_place(catalog, directory) as place:
+        began = time.monotonic()
+        filled = fill(place, plan, say)
+        seconds = time.monotonic() - began
+        with place.loader() as loader:
+            sizes = loader.sizes()
+        figures = []
+        for turn in range(rounds):
+            starting = time.monotonic()
+            with place.service() as service:
+                start = {"service start, s": time.monotonic() - starting}
+                figures.append(start | measures.measure_round(service, plan, turn))
+            say(f"round {turn + 1}: {', '.join(f'{name} {value:,.1f}' for name, value in figures[-1].items())}")
+        with place.loader() as loader:
+            real_part.require_settled(loader)
+    return Result(catalog, filled.objects, filled.chunks, seconds, sizes, figures)
+
+
+def fill(place: Place, plan: Plan, say: filling.Say = print) -> filling.Filled:
+    """A new store of that size at `place`."""
+    with closing(System(place.options, Metrics(), open_log("warning"), background=False)) as system:
+        key = system.access_key
+        api = Api(InProcessTransport(system.gateway), Credentials(key.access_key_id, key.secret))
+        real_part.write(api, plan)
+        with system.catalog.snapshot() as tx:
+            [(vault_uid,)] = tx.all("SELECT uid FROM vaults")
+        keys = system.keys.open(vault_uid)
+    with place.loader() as loader:
+        return filling.fill(loader, plan, real_part.read(loader, plan), keys, say)
+
+
+def _earlier() -> tuple[list[Result], dict[str, str]]:
+    told = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"results": [], "ended": {}}
+    return [Result(**result) for result in told["results"]], told["ended"]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.scale", description="what does not stay the same as a vault grows")
+    parser.add_argument("--catalogs", nargs="*", choices=list(_CATALOGS), default=list(_CATALOGS))
+    parser.add_argument("--objects", type=int, nargs="*", default=[1_000_000, 10_000_000, 10_000_000])
+    parser.add_argument("--chunks", type=int, nargs="*", help="for each of --objects; else as many chunks as objects")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="no size is begun that would be filled later than that"
+    )
+    parser.add_argument("--add", action="store_true", help="keep the results of the other catalogs from earlier runs")
+    parser.add_argument("--no-page", action="store_true", help="do not write docs/benchmarks.md")
+    options = parser.parse_args()
+    if options.chunks is None and options.objects == parser.get_default("objects"):
+        options.chunks = [1_000_000, 10_000_000, 100_000_000]
+    if options.chunks is not None and len(options.chunks) != len(options.objects):
+        parser.error(
+            f"--chunks has {len(options.chunks)} sizes, --objects has {len(options.objects)}: give one for each"
+        )
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

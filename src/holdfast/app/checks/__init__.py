@@ -1,0 +1,1 @@
+"""What `holdfast config check` looks at: each part by itself, nothing made or changed but probes that are removed."""

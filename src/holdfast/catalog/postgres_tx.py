@@ -1,0 +1,166 @@
+"""`Tx` on PostgreSQL: statements translated, prepared, and sent without waiting where no answer is needed.
+
+The connection is in pipeline mode: what is only said (savepoints, new rows) travels with the next question. An error of
+such a statement comes out at that question or at the end, in any case before the transaction can count.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.adapt import Buffer, Dumper
+from psycopg.pq import Format
+from psycopg.raw_cursor import RawCursor
+
+from holdfast.catalog.postgres_sql import translated
+from holdfast.catalog.transaction import Params, Row
+
+_NONE: Params = {}
+
+# New rows go in statements of few sizes, because every size is one to prepare; very many go by COPY.
+_ROWS_AT_ONCE = (64, 8, 1)
+_COPIED_FROM = 512
+
+
+class NotAlone(Exception):
+    """A step found that it must not share: the transaction is to be run again, alone."""
+
+
+class _Int8(Dumper):
+    """Numbers are 64 bits wide, whatever their value: one type, one prepared statement. Truth is 0 or 1."""
+
+    format = Format.BINARY
+    oid = psycopg.adapters.types["int8"].oid
+
+    def dump(self, obj: int) -> Buffer:
+        return int(obj).to_bytes(8, "big", signed=True)
+
+
+def adapt(connection: Connection[Row]) -> None:
+    """Prepares a new connection for what passes through here."""
+    connection.adapters.register_dumper(int, _Int8)
+    connection.adapters.register_dumper(bool, _Int8)
+
+
+class PostgresTx:
+    """`Tx` on one connection. The caller has begun the transaction, in pipeline mode, and ends it."""
+
+    def __init__(
+        self,
+        connection: Connection[Row],
+        pipeline: "Piped",
+        *,
+        shares: bool = False,
+        before_each: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`shares`: other transactions may run beside this one. `before_each` is called before each statement."""
+        self._pipeline = pipeline
+        self._connection = connection
+        self._shares = shares
+        self._before_each = before_each
+
+    def all(self, statement: str, params: Params = _NONE) -> list[Row]:
+        return self._ask(statement, params).fetchall()
+
+    def one(self, statement: str, params: Params = _NONE) -> Row | None:
+        rows = self._ask(statement, params).fetchall()
+        return rows[0] if rows else None
+
+    def run(self, statement: str, params: Params = _NONE) -> int:
+        cursor = self._ask(statement, params)
+        self._pipeline.wait()
+        return cursor.rowcount
+
+    def all_of(self, statement: str, values: Sequence[Any], params: Params = _NONE) -> list[Row]:
+        return self.all(statement, {**params, "each": list(values)}) if len(values) else []
+
+    def run_of(self, statement: str, values: Sequence[Any], params: Params = _NONE) -> int:
+        return self.run(statement, {**params, "each": list(values)}) if len(values) else 0
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        if len(rows) >= _COPIED_FROM:
+            self._pipeline.outside(lambda: self._copy(table, columns, rows))
+            return
+        for group in _groups(rows):
+            text = _insert(table, tuple(columns), len(group))
+            self._cursor().execute(text, tuple(chain.from_iterable(group)), prepare=True)
+
+    def numbers(self, table: str, count: int) -> list[int]:
+        column = {"objects": "object_no", "chunks": "chunk_no"}[table]
+        sequence = f"{table}_{column}_seq"
+        rows = self.all(f"SELECT nextval('{sequence}') FROM generate_series(1, :count)", {"count": count})  # noqa: S608 - our words
+        return sorted(row[0] for row in rows)
+
+    def alone(self) -> None:
+        if self._shares:
+            raise NotAlone
+
+    def say(self, text: str) -> None:
+        """A statement without parameters whose answer nobody waits for."""
+        self._cursor().execute(text)
+
+    def _ask(self, statement: str, params: Params) -> RawCursor[Row]:
+        text, words = translated(statement)
+        return self._cursor().execute(text, [params[word] for word in words], prepare=True)
+
+    def _cursor(self) -> RawCursor[Row]:
+        self._before_each()
+        cursor = RawCursor(self._connection)
+        cursor.format = Format.BINARY
+        return cursor
+
+    def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        with self._cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(tuple(int(one) if isinstance(one, bool) else one for one in row))
+
+
+class Piped:
+    """A connection in pipeline mode, which can be left for what does not work in it."""
+
+    def __init__(self, connection: Connection[Row]) -> None:
+        self._connection = connection
+        self._entered = ExitStack()
+        self._pipeline = self._entered.enter_context(connection.pipeline())
+
+    def wait(self) -> None:
+        """Everything that was said is answered. Raises what any of it came to."""
+        self._pipeline.sync()
+
+    def outside(self, action: Callable[[], None]) -> None:
+        """Everything that was said is answered, then `action` is done, then pipeline mode goes on."""
+        self.end()
+        action()
+        self._pipeline = self._entered.enter_context(self._connection.pipeline())
+
+    def end(self) -> None:
+        """Everything that was said is answered, and pipeline mode is left. Raises what any of it came to."""
+        self._entered.close()
+
+    def abandon(self) -> None:
+        """Leaves pipeline mode and the transaction after an error, as far as the connection still lets us."""
+        with suppress(psycopg.Error):
+            self._entered.close()
+        with suppress(psycopg.Error):
+            self._connection.execute("ROLLBACK")
+
+
+def _groups(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    start = 0
+    for size in _ROWS_AT_ONCE:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
+
+
+@cache
+def _insert(table: str, columns: tuple[str, ...], count: int) -> str:
+    width = len(columns)
+    values = ", ".join(
+        f"({', '.join(f'${place + 1}' for place in range(row * width, row * width + width))})" for row in range(count)
+    )
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}"  # noqa: S608 - our own words

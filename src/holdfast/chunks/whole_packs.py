@@ -1,0 +1,165 @@
+"""Packs for a place whose blobs cannot grow: each is written whole, in one request, by the group that fills it.
+
+What is always true here: a pack is announced, durably, before its upload begins, so that none lies there that nobody
+knows of; when `write_group` returns, every frame of it survives a power cut; and its length is recorded in the very
+transaction that records its frames. Announcing costs a transaction, so that a few packs are announced ahead; those that
+are never begun are found empty and forgotten when their writer has ended.
+"""
+
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT, by_vault, pack_name
+from holdfast.chunks.port import Location, SealedFrame
+from holdfast.model.errors import Unavailable
+from holdfast.packfile.layout import UID_BYTES, PackHeader
+
+Tx = TypeVar("Tx")
+
+Buffer = bytes | bytearray | memoryview
+
+_AHEAD_MAX = 16
+
+
+class WholeStore(Protocol):
+    """Where whole packs go (blobs.s3.S3Blobs)."""
+
+    def put_new(self, name: str, data: Sequence[Buffer]) -> None:
+        """Keep the buffers, one after the other, under a name that nobody else uses; durable on return."""
+
+
+class Announces(Protocol):
+    """The catalog's side of beginning packs (catalog.writer.Writer)."""
+
+    def announce(self, vault_uid: bytes, pack_uids: Sequence[bytes]) -> object:
+        """These packs are about to be begun, or not; durable on return."""
+
+
+class WholePacks(Generic[Tx]):
+    """Writes groups of frames durably. Safe for many threads, many groups at a time."""
+
+    def __init__(
+        self,
+        blobs: WholeStore,
+        writer: Announces,
+        measure: Callable[[Tx, bytes, int], object],
+        *,
+        random: Callable[[int], bytes] = os.urandom,
+        pack_bytes_max: int = PACK_BYTES_MAX_DEFAULT,
+    ) -> None:
+        """`measure` notes, in a transaction, the length of a pack (uid of 16 bytes) that is complete.
+
+        A pack ends with the group, or before the frame that would take it past `pack_bytes_max`.
+        """
+        self._blobs = blobs
+        self._writer = writer
+        self._measure = measure
+        self._random = random
+        self._pack_bytes_max = pack_bytes_max
+        self._lock = threading.Lock()
+        self._ahead: dict[bytes, deque[bytes]] = {}
+        self._ahead_count: Counter[bytes] = Counter()
+        self._sizes: dict[bytes, int] = {}
+        """Of packs whose transaction has not ended."""
+        self._closed = False
+
+    def write_group(self, frames: Sequence[SealedFrame]) -> list[Location]:
+        """Where each frame stands, in the order given; durable on return. Unavailable if that cannot be had."""
+        locations: list[Location | None] = [None] * len(frames)
+        begun: list[bytes] = []
+        try:
+            for vault, places in by_vault(frames).items():
+                for batch in self._batches(places, frames):
+                    begun.append(self._begin(vault))
+                    self._write(vault, begun[-1], batch, frames, locations)
+        except BaseException:
+            with self._lock:
+                for uid in begun:
+                    del self._sizes[uid]
+            raise
+        return [location for location in locations if location is not None]
+
+    def last_step(self, locations: Sequence[Location]) -> Callable[[Tx], object] | None:
+        """Records the lengths of the packs of these frames."""
+        with self._lock:
+            sizes = {location.pack: self._sizes[location.pack] for location in locations}
+        return partial(self._record, sizes) if sizes else None
+
+    def settle(self, locations: Sequence[Location]) -> None:
+        """The transaction about these frames has ended."""
+        with self._lock:
+            for uid in {location.pack for location in locations}:
+                del self._sizes[uid]
+
+    def is_open(self, vault: bytes, pack_uid: bytes) -> bool:
+        """Whether the pack may still be begun, or its frames recorded; once False it stays so."""
+        with self._lock:
+            return pack_uid in self._sizes or pack_uid in self._ahead.get(vault, ())
+
+    def turn_over(self, vault: bytes) -> None:
+        """Nothing is to be closed: the next frame begins a new pack in any case."""
+
+    def let_go(self) -> None:
+        """Forget what was announced ahead: it belongs to a writer that has ended."""
+        with self._lock:
+            self._ahead.clear()
+            self._ahead_count.clear()
+
+    def close(self) -> None:
+        """Later groups are refused with Unavailable."""
+        self._closed = True
+
+    def _record(self, sizes: dict[bytes, int], tx: Tx) -> None:
+        for uid, size in sizes.items():
+            self._measure(tx, uid, size)
+
+    def _batches(self, places: list[int], frames: Sequence[SealedFrame]) -> list[list[int]]:
+        batches: list[list[int]] = []
+        size = 0
+        for place in places:
+            frame_bytes = frames[place].frame_bytes
+            if not batches or size + frame_bytes > self._pack_bytes_max:
+                batches.append([])
+                size = 0
+            batches[-1].append(place)
+            size += frame_bytes
+        return batches
+
+    def _begin(self, vault: bytes) -> bytes:
+        """The uid of an announced pack that is this caller's from here on."""
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the store is stopping: try again when it is back")
+            ahead = self._ahead.setdefault(vault, deque())
+            if not ahead:
+                # More and more at a time, as far as the vault is written to: a lone group announces one.
+                count = min(max(1, 2 * self._ahead_count[vault]), _AHEAD_MAX)
+                uids = [self._random(UID_BYTES) for _ in range(count)]
+                self._writer.announce(vault, uids)
+                self._ahead_count[vault] = count
+                ahead.extend(uids)
+            uid = ahead.popleft()
+            self._sizes[uid] = 0
+            return uid
+
+    def _write(
+        self,
+        vault: bytes,
+        uid: bytes,
+        batch: Sequence[int],
+        frames: Sequence[SealedFrame],
+        locations: list[Location | None],
+    ) -> None:
+        parts: list[Buffer] = [PackHeader(vault, uid).encode()]
+        offset = len(parts[0])
+        for place in batch:
+            frame = frames[place]
+            locations[place] = Location(uid, offset, frame.frame_bytes)
+            parts += frame.parts
+            offset += frame.frame_bytes
+        self._blobs.put_new(pack_name(vault, uid), parts)
+        self._sizes[uid] = offset

@@ -1,0 +1,121 @@
+"""Sixteen clients at once, and one who cares for the store; each works until it is told to stop, and then finishes.
+
+The first thing that must not be ends the work of all.
+"""
+
+import random
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torture.cluster.agents import AgentClient
+from torture.cluster.clients import Caretaker, Companion, Reader, Stopping, Writer, hand
+from torture.cluster.patience import Patience
+from torture.cluster.rig import Rig
+from torture.crew import VAULTS
+from torture.journal import LedgerJournal
+
+_END_SECONDS_MAX = 400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many clients of each kind; each writer and each agent has a source of its own."""
+
+    writers: int = 6
+    companions: int = 4
+    readers: int = 3
+    agents: int = 3
+
+    def clients(self) -> int:
+        """All of them."""
+        return self.writers + self.companions + self.readers + self.agents
+
+
+class Crowd:
+    """Makes the clients of a service that runs; their threads begin with `start`."""
+
+    def __init__(
+        self, rig: Rig, size: Size, journal: LedgerJournal, patience: Patience, dice: random.Random, folder: Path
+    ) -> None:
+        self.findings: list[str] = []
+        self.finished = 0
+        """Clients that came to their end without a finding."""
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        door = rig.door()
+        own = [random.Random(dice.random()) for _ in range(size.clients() + 1)]
+        sources = [f"{VAULTS[number % len(VAULTS)]}/source-{number}" for number in range(size.writers)]
+        self._writers = [
+            Writer(hand(door, journal, patience, own[0], number), journal, source, own.pop())
+            for number, source in enumerate(sources)
+        ]
+        self._companions = [
+            Companion(hand(door, journal, patience, own[0], size.writers + number), journal, sources[number], own.pop())
+            for number in range(size.companions)
+        ]
+        self._readers = [Reader(door.api(patience), journal, own.pop()) for _ in range(size.readers)]
+        self.agents = [
+            AgentClient(
+                folder / f"agent-{number}", f"agent-{number}", rig.settings(), door.api(patience), patience, own.pop()
+            )
+            for number in range(size.agents)
+        ]
+        self._caretaker = Caretaker(door.api(patience), own.pop())
+        clients = [*self._writers, *self._companions, *self._readers, *self.agents]
+        self._threads = [
+            threading.Thread(
+                target=self._work, args=(client.work,), daemon=True, name=f"{type(client).__name__} {number}"
+            )
+            for number, client in enumerate([*clients, self._caretaker])
+        ]
+
+    def start(self) -> None:
+        """All begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def is_over(self) -> bool:
+        """Whether somebody found what must not be, or `stop` was called."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Everybody comes to an end; who does not is a finding."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(_END_SECONDS_MAX)
+            if thread.is_alive():
+                self._tell([f"the client {thread.name} does not come to its end"])
+
+    def counts(self) -> Counter[str]:
+        """What was done."""
+        hands = [client.hand for client in (*self._writers, *self._companions)]
+        return Counter(
+            {
+                "backups by the agent": sum(agent.backups for agent in self.agents),
+                "restores by the agent, compared": sum(agent.restores for agent in self.agents),
+                "agents killed with -9": sum(agent.kills for agent in self.agents),
+                "recovery points read while others worked": sum(reader.points for reader in self._readers),
+                "commits sent twice at once": sum(hand.commits_twice for hand in hands),
+                "calls of gc, verify and key rotation": self._caretaker.cared,
+            }
+        )
+
+    def _work(self, work: Callable[[Stopping], list[str]]) -> None:
+        try:
+            found = work(self._stop.is_set)
+        except BaseException:  # noqa: BLE001 - whatever it is, it is what this is all for
+            found = [traceback.format_exc()]
+        if not found:
+            with self._lock:
+                self.finished += 1
+        self._tell(found)
+
+    def _tell(self, found: list[str]) -> None:
+        if found:
+            with self._lock:
+                self.findings += [f"{threading.current_thread().name}: {one}" for one in found]
+            self._stop.set()
