@@ -2,9 +2,10 @@
 
 import os
 
+from tests.backends import backend, shared_servers
 from tests.real_servers import bucket, postgres_server, postgres_url, rgw_server
 
-__all__ = ["bucket", "postgres_server", "postgres_url", "rgw_server"]
+__all__ = ["backend", "bucket", "postgres_server", "postgres_url", "rgw_server", "shared_servers"]
 
 _KEPT = {"AWS_CA_BUNDLE", "HOLDFAST_SIGV4_VECTORS"}  # how this machine reaches a registry; where test vectors lie
 

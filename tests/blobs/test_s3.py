@@ -91,8 +91,8 @@ def test_a_bucket_that_keeps_versions_is_complained_of(blobs: S3Blobs, rgw_serve
     name = blobs.options.bucket
     client = rgw_server.client()
     client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    (complaint,) = blobs.check().complaints
-    assert "turn versioning off" in complaint
+    # On such a bucket, Ceph also writes over names that are taken; that is found as well.
+    assert "turn versioning off" in " ".join(blobs.check().complaints)
     for kept in (
         entry for kind in ("Versions", "DeleteMarkers") for entry in client.list_object_versions(Bucket=name)[kind]
     ):

@@ -8,7 +8,7 @@ import pytest
 from holdfast.catalog import sql
 from tests.upkeep.ledger import Ledger
 
-SMALL_TABLES = ("condemned", "doomed_packs", "holds", "writers", "stretch", "n")
+SMALL_TABLES = ("condemned", "doomed_packs", "late_packs", "holds", "writers", "stretch", "n")
 """What a statement may read from one end to the other: work that waits, and what it has made itself."""
 WAITING = ("USING INDEX packs_of_old_keys", "USING INDEX packs_small")
 """Indexes of nothing but packs that compaction will make fewer."""

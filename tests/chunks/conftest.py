@@ -14,6 +14,7 @@ from holdfast.keys.ring import KeyRing
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import HoldfastError, Unavailable
 from holdfast.model.outcome import Outcome
+from holdfast.model.purpose import Purpose
 from holdfast.testing.faulty_disk import FaultyDisk
 
 
@@ -26,12 +27,14 @@ class Ledger:
         self.database.execute("pragma synchronous = full")
         self.database.execute("create table if not exists stored (chunk_id, pack, offset, frame_bytes, raw_bytes)")
         self.groups: list[int] = []
+        self.purposes: list[Purpose] = []
         self.refuse = False
 
-    def run(self, steps: Sequence[Callable[[apsw.Connection], object]]) -> list[Outcome]:
+    def run(self, steps: Sequence[Callable[[apsw.Connection], object]], purpose: Purpose) -> list[Outcome]:
         if self.refuse:
             raise Unavailable("the database is gone")
         self.groups.append(len(steps))
+        self.purposes.append(purpose)
         outcomes = []
         with self.database:
             for step in steps:

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.blobs.local import LocalBlobs
 from holdfast.chunks.commit import GroupCommit, GroupReport
+from holdfast.chunks.commit_options import CommitOptions
 from holdfast.chunks.packs import PackSet
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.chunks.store import ChunkStore
@@ -76,7 +77,7 @@ def together(commit: GroupCommit[Any], calls: Sequence[Callable[[], object]]) ->
     threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
     for place, thread in enumerate(threads):
         thread.start()
-        while commit._waiting.qsize() <= place:  # they come in the order given
+        while len(commit._gathering._waiting) <= place and thread.is_alive():  # they come in the order given
             threading.Event().wait(0.001)
     hold.go.set()
     for thread in [holder, *threads]:
@@ -195,7 +196,7 @@ def test_a_defect_reaches_the_callers_and_does_not_end_the_service(
     store: ChunkStore, keys: VaultKeys, commit: GroupCommit[Any], ledger: Any
 ) -> None:
     run = ledger.run
-    for broken in (lambda steps: [], lambda steps: 1 / 0):
+    for broken in (lambda steps, purpose: [], lambda steps, purpose: 1 / 0):
         ledger.run = broken
         with pytest.raises(Internal):
             commit.submit([], lambda tx, locations: None)
@@ -220,7 +221,7 @@ def test_close_answers_those_who_wait_and_refuses_those_who_come_later(
 
 def test_groups_are_reported_and_bounded(store: ChunkStore, keys: VaultKeys, packs: PackSet, ledger: Any) -> None:
     reports: list[GroupReport] = []
-    commit = GroupCommit(packs, ledger, observe=reports.append, group_callers_max=3)
+    commit = GroupCommit(packs, ledger, CommitOptions(group_callers_max=3), observe=reports.append)
     frames = [sealed(store, keys, b"chunk %d" % i) for i in range(7)]
     together(commit, [lambda frame=frame: commit.submit([frame], record(frame)) for frame in frames])
     commit.close()
@@ -234,7 +235,7 @@ def test_groups_are_reported_and_bounded(store: ChunkStore, keys: VaultKeys, pac
 def test_a_group_ends_with_the_frame_that_reaches_its_bytes(
     store: ChunkStore, keys: VaultKeys, packs: PackSet, ledger: Any
 ) -> None:
-    commit = GroupCommit(packs, ledger, group_bytes_max=300)
+    commit = GroupCommit(packs, ledger, CommitOptions(group_bytes_max=300))
     frames = [sealed(store, keys, b"chunk %d" % i) for i in range(6)]
     together(commit, [lambda frame=frame: commit.submit([frame], record(frame)) for frame in frames])
     commit.close()

@@ -17,6 +17,7 @@ from holdfast.chunks.store import ChunkStore
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import DiskFull
 from holdfast.model.outcome import Outcome
+from holdfast.model.purpose import Purpose
 from holdfast.testing.faulty_disk import FaultyDisk
 from tests.chunks.conftest import unregistered
 from tests.chunks.test_commit import record, sealed, together
@@ -39,7 +40,7 @@ def commit(blobs: LocalBlobs, ledger: Any, reserve: Reserve) -> Iterator[GroupCo
 
 def put(commit: GroupCommit[Any], store: ChunkStore, keys: VaultKeys, data: bytes, *, urgent: bool = False) -> Location:
     frame = sealed(store, keys, data)
-    return commit.submit([frame], record(frame), urgent)
+    return commit.submit([frame], record(frame), Purpose.FREE if urgent else Purpose.ADD)
 
 
 def test_what_is_not_urgent_never_takes_the_reserve(
@@ -61,14 +62,14 @@ def test_urgent_work_takes_the_reserve_and_nothing_else_is_taken_until_it_is_who
     for ordinary in (lambda: put(commit, store, keys, b"x"), lambda: commit.submit([], lambda tx, _: None)):
         with pytest.raises(DiskFull, match="no room for the reserve yet"):
             ordinary()
-    assert commit.submit([], lambda tx, _: "still", urgent=True) == "still"
+    assert commit.submit([], lambda tx, _: "still", Purpose.FREE) == "still"
     disk.room_bytes = RESERVE + 2 * MIB
     put(commit, store, keys, b"ordinary again")
     assert reserve.whole
     assert len(ledger.rows()) == 2
 
 
-def test_in_one_group_the_urgent_go_through_and_the_others_are_told(
+def test_of_those_who_wait_together_the_urgent_go_through_and_the_others_are_told(
     store: ChunkStore, keys: VaultKeys, commit: GroupCommit[Any], disk: FaultyDisk, ledger: Any
 ) -> None:
     disk.room_bytes = 100
@@ -89,21 +90,21 @@ def test_a_full_database_is_helped_like_a_full_pack(
 ) -> None:
     run = ledger.run
 
-    def full_while_the_reserve_stands(steps: Any) -> Any:
+    def full_while_the_reserve_stands(steps: Any, purpose: Purpose) -> Any:
         if reserve.whole:
             raise DiskFull("database or disk is full")
-        return run(steps)
+        return run(steps, purpose)
 
     monkeypatch.setattr(ledger, "run", full_while_the_reserve_stands)
     with pytest.raises(DiskFull):
         commit.submit([], lambda tx, _: "ordinary")
-    assert commit.submit([], lambda tx, _: "deleted", urgent=True) == "deleted"
+    assert commit.submit([], lambda tx, _: "deleted", Purpose.FREE) == "deleted"
 
 
 def test_a_step_that_was_done_in_vain_is_done_once_when_it_counts(
     commit: GroupCommit[Any], ledger: Any, reserve: Reserve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails_at_its_end(steps: Any) -> list[Outcome]:
+    def fails_at_its_end(steps: Any, purpose: Purpose) -> list[Outcome]:
         with ledger.database:
             outcomes = [Outcome(value=step(ledger.database)) for step in steps]
             if reserve.whole:
@@ -111,7 +112,7 @@ def test_a_step_that_was_done_in_vain_is_done_once_when_it_counts(
         return outcomes
 
     monkeypatch.setattr(ledger, "run", fails_at_its_end)
-    commit.submit([], lambda tx, _: tx.execute("insert into stored values (1, 2, 3, 4, 5)").fetchall(), urgent=True)
+    commit.submit([], lambda tx, _: tx.execute("insert into stored values (1, 2, 3, 4, 5)").fetchall(), Purpose.FREE)
     assert len(ledger.rows()) == 1
 
 
@@ -133,7 +134,7 @@ def test_many_threads_against_a_disk_that_fills_and_empties_lose_nothing(
         for number in range(30):
             frame = sealed(store, keys, b"%d/%d" % (client, number))
             try:
-                commit.submit([frame], record(frame), urgent=client == 0)
+                commit.submit([frame], record(frame), Purpose.FREE if client == 0 else Purpose.ADD)
             except DiskFull:
                 continue
             stored.append(frame.chunk_id)

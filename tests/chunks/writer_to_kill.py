@@ -21,6 +21,7 @@ from holdfast.keys.local import LocalKeyProvider
 from holdfast.keys.ring import KeyRing
 from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.outcome import Outcome
+from holdfast.model.purpose import Purpose
 
 VAULT = b"the-vault-uid-16"
 WRITERS = 4
@@ -49,7 +50,7 @@ class Ledger:
     def __init__(self, database: apsw.Connection) -> None:
         self.database = database
 
-    def run(self, steps: Sequence[Callable[[apsw.Connection], object]]) -> list[Outcome]:
+    def run(self, steps: Sequence[Callable[[apsw.Connection], object]], purpose: Purpose) -> list[Outcome]:
         with self.database:
             return [Outcome(value=step(self.database)) for step in steps]
 

@@ -1,4 +1,4 @@
-"""A whole store without HTTP: every engine real, in a temporary directory."""
+"""A whole store without HTTP: every engine real, on either kind of store."""
 
 import os
 import uuid
@@ -8,14 +8,9 @@ from pathlib import Path
 
 from holdfast.access.authenticate import Caller
 from holdfast.blobs.disk import RoomyDisk
-from holdfast.blobs.local import LocalBlobs
 from holdfast.catalog import backup_jobs, leases, recovery_points, restore_jobs, vaults
-from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.transaction import Tx
-from holdfast.catalog.writer import Writer
-from holdfast.chunks.commit import GroupCommit
-from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT, PackSet
-from holdfast.chunks.store import ChunkStore
+from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT
 from holdfast.dataplane.service import DataPlane
 from holdfast.dataplane.store import Store
 from holdfast.keys.local import LocalKeyProvider
@@ -24,6 +19,7 @@ from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.job import BackupJobState
 from holdfast.model.token import TokenMint
+from tests.backends import EmbeddedPlace, Place
 
 CALLER = Caller(access_key_id="HFAKTEST", account="000000000000")
 LEASE_US = 3600 * 1_000_000
@@ -41,28 +37,29 @@ class ManualClock:
 
 
 class Rig:
-    """One store on disk, with jobs started and ended directly in the catalog."""
+    """One store, with jobs started and ended directly in the catalog."""
 
     def __init__(
         self,
-        folder: Path,
+        place: Place | Path,
         *,
         on_duplicate: Callable[[int], None] = lambda raw_bytes: None,
         pack_bytes_max: int = PACK_BYTES_MAX_DEFAULT,
         disk: RoomyDisk | None = None,
     ) -> None:
-        self.folder = folder
+        self.place = EmbeddedPlace(place) if isinstance(place, Path) else place
+        self.folder = self.place.folder
         self.clock = ManualClock()
-        self.blobs = LocalBlobs(folder / "blobs", disk=disk)
-        self.catalog = SqliteCatalog(folder / "catalog.sqlite")
+        self.blobs = self.place.blobs(disk)
+        self.catalog = self.place.catalog()
         self.ring = KeyRing(LocalKeyProvider(b"k" * 32), self.blobs)
-        self.writer = Writer(self.catalog, self.clock.now_us())
-        self.packs = PackSet(self.blobs, self.writer.register, pack_bytes_max=pack_bytes_max)
-        self.commits: GroupCommit[Tx] = GroupCommit(self.packs, self.catalog)
+        self.writer = self.place.writer(self.catalog, self.clock.now_us())
+        self.packs = self.place.packs(self.blobs, self.writer, pack_bytes_max=pack_bytes_max)
+        self.commits = self.place.commits(self.packs, self.catalog)
         self.store = Store(
             self.catalog,
             self.commits,
-            ChunkStore(self.blobs),
+            self.place.chunks(self.blobs),
             self.ring,
             TokenMint(self.ring.token_key()),
             self.clock,
@@ -75,6 +72,11 @@ class Rig:
     def close(self) -> None:
         self.commits.close()
         self.catalog.close()
+        self.blobs.close()
+
+    def pack_names(self) -> list[str]:
+        """The packs that lie there."""
+        return list(self.blobs.list("packs/"))
 
     def call(self, operation: str, **params: object) -> Mapping[str, object]:
         return self._handlers[operation](CALLER, params)

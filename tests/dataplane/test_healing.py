@@ -1,7 +1,5 @@
 """Damage that nobody has noticed yet is no duplicate: who brings the bytes heals it, who only claims them is asked."""
 
-from pathlib import Path
-
 import pytest
 
 from holdfast.model.errors import Damaged
@@ -10,28 +8,19 @@ from tests.dataplane.rig import Rig, sha
 DATA = b"data" * 1000
 
 
-def packs(rig: Rig) -> list[Path]:
-    return [path for path in (rig.folder / "blobs" / "packs").rglob("*") if path.is_file()]
-
-
-def flip(rig: Rig, offset: int) -> None:
-    [path] = packs(rig)
-    data = bytearray(path.read_bytes())
-    data[offset] ^= 1
-    path.write_bytes(data)
-
-
-def in_kept_point(rig: Rig) -> str:
+def in_kept_point(rig: Rig) -> tuple[str, str]:
+    """A recovery point of one object, and the pack that has the object's chunk as its first frame."""
     job = rig.start()
     rig.put(job, "old", DATA)
-    return rig.commit(job)
+    [pack] = rig.pack_names()
+    return rig.commit(job), pack
 
 
 @pytest.mark.parametrize("offset", [48, 60, 90, 130, 170], ids=["magic", "header", "frame id", "salt", "body"])
 @pytest.mark.parametrize("way", ["PutObject", "PutChunk"])
 def test_an_unnoticed_flip_is_healed_by_the_first_upload_of_the_same_data(rig: Rig, offset: int, way: str) -> None:
-    point = in_kept_point(rig)
-    flip(rig, offset)
+    point, pack = in_kept_point(rig)
+    rig.place.flip(pack, offset)
     job = rig.start("another")
     if way == "PutObject":
         rig.put(job, "new", DATA)
@@ -44,9 +33,8 @@ def test_an_unnoticed_flip_is_healed_by_the_first_upload_of_the_same_data(rig: R
 
 
 def test_a_lost_or_short_pack_is_no_duplicate_either(rig: Rig) -> None:
-    point = in_kept_point(rig)
-    [path] = packs(rig)
-    path.write_bytes(b"")
+    point, pack = in_kept_point(rig)
+    rig.place.overwrite(pack, b"")
     job = rig.start("another")
     rig.put(job, "new", DATA)
     assert rig.contents(rig.restore(point)) == {"old": DATA}
@@ -54,16 +42,15 @@ def test_a_lost_or_short_pack_is_no_duplicate_either(rig: Rig) -> None:
 
 @pytest.mark.parametrize("harm", ["lost", "empty", "cut", "mixed up"])
 def test_a_chunk_that_is_claimed_without_its_body_must_at_least_be_there(rig: Rig, harm: str) -> None:
-    point = in_kept_point(rig)
+    point, pack = in_kept_point(rig)
     job = rig.start()
     upload = rig.open_upload(job, "new")
     assert rig.early(**rig.chunk_params(job, upload, 0, DATA)) is not None
-    [path] = packs(rig)
-    whole = path.read_bytes()
-    path.unlink()
-    rig.blobs.close()
+    whole = rig.place.read_blob(pack)
+    rig.place.remove(pack)
     if harm != "lost":
-        path.write_bytes({"empty": b"", "cut": whole[:100], "mixed up": whole[:48] + whole[60:]}[harm])
+        harmed = {"empty": b"", "cut": whole[:100], "mixed up": whole[:48] + whole[60:]}[harm]
+        rig.place.overwrite(pack, harmed)
     assert rig.early(**rig.chunk_params(job, upload, 1, DATA)) is None
     assert rig.put_chunk(job, upload, 1, DATA)["ChunkChecksum"] == sha(DATA)
     rig.complete(job, upload, DATA, DATA)
@@ -72,8 +59,8 @@ def test_a_chunk_that_is_claimed_without_its_body_must_at_least_be_there(rig: Ri
 
 
 def test_damage_is_still_told_to_a_reader_who_comes_first(rig: Rig) -> None:
-    point = in_kept_point(rig)
-    flip(rig, 175)
+    point, pack = in_kept_point(rig)
+    rig.place.flip(pack, 175)
     restore = rig.restore(point)
     with pytest.raises(Damaged):
         rig.contents(restore)
@@ -85,10 +72,8 @@ def test_damage_is_still_told_to_a_reader_who_comes_first(rig: Rig) -> None:
 def test_a_pack_that_is_removed_while_it_is_written_takes_nothing_that_is_acknowledged(rig: Rig) -> None:
     job = rig.start()
     rig.put(job, "first", b"first")
-    [path] = packs(rig)
-    kept = path.with_name("kept")
-    path.rename(kept)
-    kept.unlink()
+    [pack] = rig.pack_names()
+    rig.place.remove(pack)
     rig.put(job, "second", b"second")
     rig.put(job, "first", b"first")
     assert rig.contents(job) == {"first": b"first", "second": b"second"}

@@ -1,7 +1,6 @@
 """What reaches the disk: duplicates once, sealed manifests, damage noticed and healed, nothing plain in the catalog."""
 
 import hashlib
-import os
 import random
 from pathlib import Path
 
@@ -11,15 +10,12 @@ from holdfast.catalog import backup_jobs, chunk_index
 from holdfast.model.errors import Damaged
 from holdfast.packfile import manifest
 from holdfast.packfile.layout import Kind
+from tests.backends import Backend
 from tests.dataplane.rig import Rig
 
 
-def _pack_files(rig: Rig) -> list[str]:
-    return [os.path.join(top, name) for top, _, names in os.walk(rig.folder / "blobs" / "packs") for name in names]
-
-
 def _pack_bytes(rig: Rig) -> int:
-    return sum(os.path.getsize(path) for path in _pack_files(rig))
+    return sum(rig.blobs.size(name) for name in rig.pack_names())
 
 
 def test_the_same_bytes_are_stored_once_in_a_vault(rig: Rig) -> None:
@@ -45,12 +41,8 @@ def test_a_damaged_chunk_is_an_error_and_the_next_upload_heals_it(rig: Rig) -> N
     data = random.Random(2).randbytes(50_000)
     job = rig.start()
     rig.put(job, "x", data)
-    (path,) = _pack_files(rig)
-    with open(path, "r+b") as pack:
-        pack.seek(25_000)
-        byte = pack.read(1)
-        pack.seek(25_000)
-        pack.write(bytes([byte[0] ^ 1]))
+    (pack,) = rig.pack_names()
+    rig.place.flip(pack, 25_000)
     with pytest.raises(Damaged):
         rig.contents(job)
     rig.put(job, "y", data)
@@ -108,17 +100,15 @@ def test_neither_catalog_nor_packs_hold_a_checksum_or_a_content(rig: Rig) -> Non
     rig.put(job, "x", data)
     rig.commit(job)
     rig.close()
-    everything = b"".join(
-        (rig.folder / top / name).read_bytes() for top, _, names in os.walk(rig.folder) for name in names
-    )
+    everything = rig.place.everything()
     digest = hashlib.sha256(data).digest()
     for clue in (data[:26], digest, hashlib.sha256(digest).digest()):
         assert clue not in everything
 
 
-def test_duplicates_are_told_to_whoever_counts(tmp_path: Path) -> None:
+def test_duplicates_are_told_to_whoever_counts(backend: Backend, tmp_path: Path) -> None:
     told: list[int] = []
-    rig = Rig(tmp_path, on_duplicate=told.append)
+    rig = Rig(backend.place(tmp_path / "store"), on_duplicate=told.append)
     rig.vault()
     job = rig.start()
     rig.put(job, "a", b"12345")

@@ -7,17 +7,17 @@ is always true: everything listens on the loopback alone, and ends with whoever 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.client.profile import resolve
-from scripts.servers.fault_proxy import FaultProxy
 from scripts.servers.load_balancer import LoadBalancer
 from scripts.servers.postgres import Postgres
 from scripts.servers.rgw import RadosGateway
 from torture.cluster.clients import Door
+from torture.cluster.links import Links
 from torture.cluster.node import Node
-from torture.cluster.troubles import BUCKET, DATABASE
+from torture.cluster.troubles import BUCKET
 
 SHARED_FILES = ("root.key", "credentials")
 """What a node's directory holds, and all nodes of a store have in common."""
@@ -42,8 +42,11 @@ class Rig:
     nodes: Sequence[Node]
     url: str
     backing: Backing | None = None
-    links: Mapping[str, Sequence[FaultProxy]] = field(default_factory=dict)
-    """By what they lead to: the link of each node."""
+    links: Links | None = None
+
+    def link(self, target: str, node: int) -> int:
+        """The number of the link from a node to the database or the bucket."""
+        return node + (len(self.nodes) if target == BUCKET else 0)
 
     def door(self) -> Door:
         """How its clients come in."""
@@ -73,15 +76,12 @@ def cluster(folder: Path, count: int) -> Iterator[Rig]:
         gateway = closing.enter_context(RadosGateway())
         backing = Backing(postgres, postgres.new_database(), gateway, gateway.new_bucket())
         gateway_port = int(gateway.endpoint.rpartition(":")[2])
-        links = {
-            DATABASE: [closing.enter_context(FaultProxy(postgres.port)) for _ in range(count)],
-            BUCKET: [closing.enter_context(FaultProxy(gateway_port)) for _ in range(count)],
-        }
+        links = closing.enter_context(Links([postgres.port] * count + [gateway_port] * count))
         options = [
             [
-                *("--catalog", postgres.tcp_url(backing.database, links[DATABASE][number].port)),
+                *("--catalog", postgres.tcp_url(backing.database, links.ports[number])),
                 *("--blobs", f"s3://{backing.bucket}/{PREFIX}"),
-                *("--s3-endpoint", f"http://127.0.0.1:{links[BUCKET][number].port}"),
+                *("--s3-endpoint", f"http://127.0.0.1:{links.ports[count + number]}"),
                 *("--s3-region", gateway.region),
             ]
             for number in range(count)

@@ -8,15 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from scripts.servers.fault_proxy import FaultProxy
 from torture.cluster.rig import Rig
 from torture.cluster.troubles import Kind, Trouble
 from torture.section import Report
 
 _TICK_SECONDS = 0.05
-_SLOW_BYTES_PER_SECOND = 64 << 10
-_DELAY_SECONDS = 0.4
 _RESTART_PAUSE_SECONDS = 1.0
+_MODES = {
+    Kind.CUT: "cut",
+    Kind.LONG_CUT: "cut",
+    Kind.HALF_OPEN: "half_open",
+    Kind.SLOW: "slow",
+    Kind.DELAY: "delay",
+}
 
 
 class Tormentor:
@@ -78,8 +82,7 @@ class Tormentor:
                 assert self._rig.backing is not None
                 self._rig.backing.gateway.stop()
             case _:
-                for link in self._links(trouble):
-                    _trouble_link(link, trouble.kind)
+                self._tell_links(trouble, _MODES[trouble.kind])
 
     def _end(self, trouble: Trouble) -> None:
         match trouble.kind:
@@ -97,11 +100,12 @@ class Tormentor:
                 assert self._rig.backing is not None
                 self._rig.backing.gateway.start()
             case _:
-                for link in self._links(trouble):
-                    link.pass_all()
+                self._tell_links(trouble, "pass_all")
 
-    def _links(self, trouble: Trouble) -> list[FaultProxy]:
-        return [self._rig.links[trouble.target][number] for number in trouble.nodes]
+    def _tell_links(self, trouble: Trouble, mode: str) -> None:
+        assert self._rig.links is not None
+        for number in trouble.nodes:
+            self._rig.links.tell(self._rig.link(trouble.target, number), mode)
 
     def _watch(self) -> None:
         for number, node in enumerate(self._rig.nodes):
@@ -117,15 +121,3 @@ class Tormentor:
 
 def _name(trouble: Trouble) -> str:
     return f"times the {trouble.target} was {trouble.kind.value}" if trouble.target else trouble.kind.value
-
-
-def _trouble_link(link: FaultProxy, kind: Kind) -> None:
-    match kind:
-        case Kind.CUT | Kind.LONG_CUT:
-            link.cut()
-        case Kind.HALF_OPEN:
-            link.half_open()
-        case Kind.SLOW:
-            link.slow(_SLOW_BYTES_PER_SECOND)
-        case Kind.DELAY:
-            link.delay(_DELAY_SECONDS)

@@ -16,6 +16,7 @@ from holdfast.app.collecting import Parts, collection
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import prepare
 from holdfast.app.keys import finish_destroying, open_keys
+from holdfast.app.mark import require_as_new_as_packs
 from holdfast.app.measured import MeasuredChunks
 from holdfast.app.opening import clear_stale_drafts, require_catalog, require_known_packs
 from holdfast.app.places import catalog_path, open_blobs, open_catalog, schema_spoken
@@ -130,6 +131,8 @@ class System:
             require_belonging(catalog, Identity(keys.root_id, self.access_key.access_key_id))
         if places.local is not None:
             require_known_packs(catalog, blobs, path or options.catalog)
+        if places.bucket is not None:
+            require_as_new_as_packs(catalog, places.bucket, path or options.catalog)
         finish_destroying(keys, catalog)
 
         def observe(report: GroupReport) -> None:

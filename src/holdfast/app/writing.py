@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from holdfast.app.config import StoreOptions
+from holdfast.app.mark import MarkedWriter
 from holdfast.app.places import BlobPlaces
 from holdfast.blobs.reserve import Reserve
 from holdfast.catalog import packs as pack_rows
@@ -17,7 +18,7 @@ from holdfast.catalog.writer import Writer
 from holdfast.chunks.commit import GroupCommit, GroupReport
 from holdfast.chunks.packs import PackSet
 from holdfast.chunks.port import FrameWriter
-from holdfast.chunks.whole_packs import WholePacks, WholeStore
+from holdfast.chunks.whole_packs import WholePacks
 from holdfast.model.clock import Clock
 from holdfast.model.errors import HoldfastError
 
@@ -105,8 +106,8 @@ class _Anew:
 def _packs(places: BlobPlaces, writer: Writer) -> Packs:
     if places.local is not None:
         return PackSet(places.local, writer.register)
-    bucket: WholeStore = places.blobs  # type: ignore[assignment]  # of the two kinds of places, this one is a bucket
-    return WholePacks(bucket, writer, pack_rows.measure_whole)
+    assert places.bucket is not None
+    return WholePacks(places.bucket, MarkedWriter(writer, places.bucket), pack_rows.measure_whole)
 
 
 def _leave(writer: Writer) -> None:

@@ -31,7 +31,7 @@ class Blocks:
         """The block, which thereby is the most recently used."""
         data = self._blocks.get(key)
         if data is not None:
-            self._blocks.move_to_end(key)
+            pass
         return data
 
     def reserve(self, count: int) -> bool:

@@ -10,9 +10,14 @@ _SEGMENT = r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*"
 _NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 
 
+def is_blob_name(name: str) -> bool:
+    """Whether a blob may have that name."""
+    return len(name) <= NAME_BYTES_MAX and _NAME.fullmatch(name) is not None
+
+
 def check_blob_name(name: str) -> str:
     """`name` itself, or InvalidInput."""
-    if len(name) > NAME_BYTES_MAX or not _NAME.fullmatch(name):
+    if not is_blob_name(name):
         raise InvalidInput(
             f"blob name {name[:120]!r}: it must be 1 to {NAME_BYTES_MAX} of A-Z a-z 0-9 . _ - in segments parted by"
             " '/', none empty or beginning with '.'"

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.blobs.disk import Buffer
-from holdfast.blobs.name import check_blob_name
+from holdfast.blobs.name import check_blob_name, is_blob_name
 from holdfast.blobs.patience import GaveUp, Patience
 from holdfast.blobs.s3_connections import S3Connections
 from holdfast.blobs.s3_errors import Kind, OddAnswer, Trouble, as_error, understand
@@ -160,14 +160,13 @@ class S3Blobs:
             page = self._ask(doing, partial(self._page, self._above + within, after))
             for name in page:
                 if name <= last:
-                    raise Unavailable(
-                        f"{self.options.place} lists {name} after {last}: it does not keep names in order"
-                    )
+                    raise OutOfOrder(f"{self.options.place} lists {name} after {last}: it does not keep names in order")
                 last = name
-                if name.startswith(prefix):
+                if not name.startswith(prefix):
+                    if name > prefix:
+                        return
+                elif is_blob_name(name):
                     yield name
-                elif name > prefix:
-                    return
             if not page:
                 self._make_sure()
             if len(page) < _NAMES_PER_PAGE:

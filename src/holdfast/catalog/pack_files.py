@@ -14,6 +14,5 @@ _SQL = sql.load("pack_files")
 
 def unknown(tx: Tx, pack_uids: Sequence[bytes]) -> list[bytes]:
     """Those of the packs that have no row, in their order."""
-    rows = tx.all_of(_SQL["known"], pack_uids) + tx.all_of(_SQL["doomed"], pack_uids)
-    known = {row[0] for row in rows}
+    known = {row[0] for table in ("known", "doomed", "late") for row in tx.all_of(_SQL[table], pack_uids)}
     return [uid for uid in pack_uids if uid not in known]

@@ -132,12 +132,13 @@ def small(tx: Tx, limit: int) -> list[PackRow]:
     return _chosen(tx, "small", limit=limit)
 
 
-def doom(tx: Tx, pack_no: int) -> bool:
+def doom(tx: Tx, pack_no: int, now_us: int) -> bool:
     """Lets go of a measured pack that no row of chunks refers to; its file is to be removed. False if one does."""
     key = {"pack_no": pack_no}
     if tx.one(_SQL["is_empty"], key) is None:
         return False
     tx.run(_SQL["insert_doomed"], key)
+    tx.run(_SQL["insert_late"], {**key, "now_us": now_us})
     tx.run(_SQL["delete"], key)
     return True
 
@@ -150,6 +151,16 @@ def doomed(tx: Tx, limit: int) -> list[DoomedPack]:
 def forget_doomed(tx: Tx, uids: Sequence[bytes]) -> None:
     """The files of these packs are gone, durably."""
     tx.run_of(_SQL["forget_doomed"], uids)
+
+
+def late(tx: Tx, before_us: int, limit: int) -> list[DoomedPack]:
+    """Packs that were given up before `before_us` when nothing of them was there."""
+    return [DoomedPack(*row) for row in tx.all(_SQL["late"], {"before_us": before_us, "limit": limit})]
+
+
+def forget_late(tx: Tx, uids: Sequence[bytes]) -> None:
+    """Nobody can be sending these packs any more, and nothing of them is there."""
+    tx.run_of(_SQL["forget_late"], uids)
 
 
 def _chosen(tx: Tx, which: str, **params: int) -> list[PackRow]:

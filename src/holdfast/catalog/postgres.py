@@ -23,7 +23,7 @@ from holdfast.catalog import postgres_schema, writers
 from holdfast.catalog.postgres_connections import Connections, connect
 from holdfast.catalog.postgres_errors import RACES, contended, is_lost_connection, translated, unreachable
 from holdfast.catalog.postgres_options import PostgresOptions
-from holdfast.catalog.postgres_outcome import Began, CommitLost, find_out
+from holdfast.catalog.postgres_outcome import Began, CommitLost, Witnesses, begin, find_out, forget_old
 from holdfast.catalog.postgres_tx import NotAlone, Piped, PostgresTx
 from holdfast.catalog.transaction import Row, Tx
 from holdfast.model.outcome import Outcome
@@ -46,13 +46,14 @@ class PostgresCatalog:
         self._options = options
         self._lock_key = (_LOCK_CLASS, _signed(zlib.crc32(options.schema.encode())))
         self._writer_no: int | None = None
-        self._reading: set[int] = set()
+        self._witnesses = Witnesses()
         with translated(self.where):
             postgres_schema.apply(options, self.where)
         self._connections = Connections(options, self.where)
 
     def fence(self, writer_no: int) -> None:
         self._writer_no = writer_no
+        self.run([lambda tx: forget_old(tx, writer_no)], Purpose.BEGIN)
 
     def run(self, steps: Sequence[Callable[[Tx], object]], purpose: Purpose = Purpose.CHANGE) -> list[Outcome]:
         trial = _Trial(steps, purpose, not purpose.is_shared, time.monotonic() + self._options.patience_seconds)
@@ -66,8 +67,21 @@ class PostgresCatalog:
     @contextmanager
     def snapshot(self) -> Iterator[Tx]:
         until = time.monotonic() + self._options.patience_seconds
-        with translated(self.where), self._begun_reading(until) as tx:
-            yield tx
+        with translated(self.where), self._connections.use(until) as (connection, before_each):
+            pipeline = Piped(connection)
+            tx = PostgresTx(connection, pipeline, before_each=before_each)
+            try:
+                tx.say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield tx
+                tx.say("ROLLBACK")
+                pipeline.end()
+            except psycopg.Error:
+                pipeline.abandon()
+                connection.close()
+                raise
+            except BaseException:
+                pipeline.abandon()
+                raise
 
     def close(self) -> None:
         self._connections.close()
@@ -97,64 +111,38 @@ class PostgresCatalog:
         began: Began | None = None
         outcomes: list[Outcome] = []
         committing = False
-        pipeline = None
-        try:
-            pipeline = Piped(connection)
-            tx = PostgresTx(connection, pipeline, shares=not trial.alone, before_each=before_each)
-            began = self._begin(tx, trial.alone)
-            writers.require_admitted(tx, self._writer_no, trial.purpose)
-            outcomes = [_step(tx, step, single=len(trial.steps) == 1) for step in trial.steps]
-            if len(outcomes) == 1 and outcomes[0].error is not None:
-                tx.say("ROLLBACK")
-            else:
+        pipeline = Piped(connection)
+        with self._witnesses.one() as witness:
+            try:
+                tx = PostgresTx(connection, pipeline, shares=not trial.alone, before_each=before_each)
+                self._lock(tx, trial.alone)
+                began = begin(tx, witness, self._writer_no or 0)
+                writers.require_admitted(tx, self._writer_no, trial.purpose)
+                outcomes = [_step(tx, step, single=len(trial.steps) == 1) for step in trial.steps]
                 pipeline.wait()
                 committing = True
-                tx.say("COMMIT")
-            pipeline.end()
-            return outcomes
-        except BaseException as error:
-            if pipeline is not None:
+                tx.say("COMMIT" if len(outcomes) != 1 or outcomes[0].error is None else "ROLLBACK")
+                pipeline.end()
+                return outcomes
+            except psycopg.Error as error:
+                # Statements behind the one that failed were not prepared, whatever this side of the connection thinks.
                 pipeline.abandon()
-            if isinstance(error, psycopg.Error) and is_lost_connection(error, connection):
-                if committing and began is not None:
+                lost = is_lost_connection(error, connection)
+                connection.close()
+                if lost and committing and began is not None:
                     raise CommitLost(began, outcomes, error) from error
-                raise _Lost(error) from error
-            raise
+                if lost:
+                    raise _Lost(error) from error
+                raise
+            except BaseException:
+                pipeline.abandon()
+                raise
 
-    def _begin(self, tx: PostgresTx, alone: bool) -> Began:
+    def _lock(self, tx: PostgresTx, alone: bool) -> None:
         kind = "" if alone else "_shared"
         tx.say("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         # A statement of its own: what the next one sees is as of after the lock.
         tx.say(f"SELECT pg_advisory_xact_lock{kind}{self._lock_key}")
-        row = tx.one("SELECT pg_current_xact_id()::text, pg_backend_pid()")
-        assert row is not None
-        return Began(str(row[0]), int(row[1]))
-
-    @contextmanager
-    def _begun_reading(self, until: float) -> Iterator[Tx]:
-        while True:
-            with self._connections.use(until) as (connection, before_each):
-                pipeline = Piped(connection)
-                tx = PostgresTx(connection, pipeline, before_each=before_each)
-                try:
-                    tx.say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    tx.one("SELECT 1")
-                except psycopg.Error as error:
-                    pipeline.abandon()
-                    if not is_lost_connection(error, connection):
-                        raise
-                    self._connections.forget_idle()
-                    if time.monotonic() >= until:
-                        raise unreachable(self.where, error) from error
-                    continue
-                try:
-                    yield tx
-                    tx.say("ROLLBACK")
-                    pipeline.end()
-                except BaseException:
-                    pipeline.abandon()
-                    raise
-                return
 
 
 @dataclass(slots=True)

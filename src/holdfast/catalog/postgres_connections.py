@@ -27,6 +27,7 @@ from holdfast.model.errors import Unavailable
 _CONNECT_SECONDS = 5
 _AGAIN_SECONDS = 0.2
 _LOOK_SECONDS = 0.5
+_TRUSTED_SECONDS = 1.0
 
 # Set in every session. A session that this process no longer serves must not keep others from their locks: the server
 # ends one that idles within a transaction, a statement that runs on, and notices a peer that is gone.
@@ -52,7 +53,8 @@ class Connections:
         self._options = options
         self._where = where
         self._room = threading.BoundedSemaphore(options.connections_max)
-        self._idle: deque[Connection[Row]] = deque()
+        self._idle: deque[tuple[Connection[Row], float]] = deque()
+        """The connections that nobody uses, and since when."""
         self._guard = Guard()
         self._closed = False
 
@@ -73,7 +75,7 @@ class Connections:
         """Closes those that nobody uses: one of them was found dead, and the others are as old."""
         while self._idle:
             with suppress(IndexError):
-                self._idle.pop().close()
+                self._idle.pop()[0].close()
 
     def close(self) -> None:
         """Closes those that nobody uses; the others when they come back."""
@@ -85,12 +87,26 @@ class Connections:
         if not self._room.acquire(timeout=max(0.0, until - time.monotonic())):
             raise unreachable(self._where, f"all {self._options.connections_max} connections stay in use")
         try:
-            with suppress(IndexError):
-                return self._idle.pop()
-            return self._connect(until)
+            return self._idle_one() or self._connect(until)
         except BaseException:
             self._room.release()
             raise
+
+    def _idle_one(self) -> Connection[Row] | None:
+        """The one that was used last; where that was some time ago, it is asked first whether it still is one."""
+        with suppress(IndexError):
+            while True:
+                connection, since = self._idle.pop()
+                if time.monotonic() - since < _TRUSTED_SECONDS:
+                    return connection
+                try:
+                    with self._guard.watching(connection):
+                        connection.execute("SELECT 1")
+                    return connection
+                except psycopg.Error:
+                    connection.close()
+                    self.forget_idle()
+        return None
 
     def _connect(self, until: float) -> Connection[Row]:
         while True:
@@ -106,7 +122,7 @@ class Connections:
         if self._closed or connection.closed or connection.info.transaction_status != idle:
             connection.close()
         else:
-            self._idle.append(connection)
+            self._idle.append((connection, time.monotonic()))
         self._room.release()
 
 

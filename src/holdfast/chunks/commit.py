@@ -158,6 +158,8 @@ class GroupCommit(Generic[Tx]):
                 raise failed
             return _Attempt(list(zip(group, outcomes, strict=True)), list(frames.values()), None)
         except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
+            if isinstance(error, WriterEnded):
+                self._packs.discard(locations)
             answers = [(ticket, Outcome(error=_fresh(error))) for ticket in group]
             return _Attempt(answers, list(frames.values()), error)
         finally:

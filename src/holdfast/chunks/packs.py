@@ -85,6 +85,9 @@ class PackSet:
     def last_step(self, locations: Sequence[Location]) -> None:
         """Nothing is known of a pack that may still grow."""
 
+    def discard(self, locations: Sequence[Location]) -> None:
+        """The packs hold others' frames too: these are dead space in them."""
+
     def settle(self, locations: Sequence[Location]) -> None:
         """The transaction about these frames has ended."""
         with self._lock:

@@ -60,6 +60,9 @@ class FrameWriter(Protocol[Tx_contra]):
     def last_step(self, locations: Sequence[Location]) -> Callable[[Tx_contra], object] | None:
         """What is to be recorded of the packs themselves, after everything else about their frames; often nothing."""
 
+    def discard(self, locations: Sequence[Location]) -> None:
+        """The transaction about these frames was refused for good: what holds nothing else may be removed. No error."""
+
     def settle(self, locations: Sequence[Location]) -> None:
         """The transaction about these frames has ended, one way or the other, or never was."""
 

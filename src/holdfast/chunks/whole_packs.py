@@ -6,6 +6,7 @@ transaction that records its frames. Announcing costs a transaction, so that a f
 are never begun are found empty and forgotten when their writer has ended.
 """
 
+import contextlib
 import os
 import threading
 from collections import Counter, deque
@@ -15,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT, by_vault, pack_name
 from holdfast.chunks.port import Location, SealedFrame
-from holdfast.model.errors import Unavailable
+from holdfast.model.errors import HoldfastError, Unavailable
 from holdfast.packfile.layout import UID_BYTES, PackHeader
 
 Tx = TypeVar("Tx")
@@ -30,6 +31,8 @@ class WholeStore(Protocol):
 
     def put_new(self, name: str, data: Sequence[Buffer]) -> None:
         """Keep the buffers, one after the other, under a name that nobody else uses; durable on return."""
+
+    def delete(self, name: str) -> None: ...
 
 
 class Announces(Protocol):
@@ -63,8 +66,9 @@ class WholePacks(Generic[Tx]):
         self._lock = threading.Lock()
         self._ahead: dict[bytes, deque[bytes]] = {}
         self._ahead_count: Counter[bytes] = Counter()
+        # Of packs whose transaction has not ended.
         self._sizes: dict[bytes, int] = {}
-        """Of packs whose transaction has not ended."""
+        self._vaults: dict[bytes, bytes] = {}
         self._closed = False
 
     def write_group(self, frames: Sequence[SealedFrame]) -> list[Location]:
@@ -80,6 +84,7 @@ class WholePacks(Generic[Tx]):
             with self._lock:
                 for uid in begun:
                     del self._sizes[uid]
+                    del self._vaults[uid]
             raise
         return [location for location in locations if location is not None]
 
@@ -89,11 +94,19 @@ class WholePacks(Generic[Tx]):
             sizes = {location.pack: self._sizes[location.pack] for location in locations}
         return partial(self._record, sizes) if sizes else None
 
+    def discard(self, locations: Sequence[Location]) -> None:
+        """The packs of these frames hold nothing else, and nobody will ever name them."""
+        for vault, uid in {(self._vaults[location.pack], location.pack) for location in locations}:
+            # If that fails others find them: they are announced.
+            with contextlib.suppress(HoldfastError):
+                self._blobs.delete(pack_name(vault, uid))
+
     def settle(self, locations: Sequence[Location]) -> None:
         """The transaction about these frames has ended."""
         with self._lock:
             for uid in {location.pack for location in locations}:
                 del self._sizes[uid]
+                del self._vaults[uid]
 
     def is_open(self, vault: bytes, pack_uid: bytes) -> bool:
         """Whether the pack may still be begun, or its frames recorded; once False it stays so."""
@@ -144,6 +157,7 @@ class WholePacks(Generic[Tx]):
                 ahead.extend(uids)
             uid = ahead.popleft()
             self._sizes[uid] = 0
+            self._vaults[uid] = vault
             return uid
 
     def _write(

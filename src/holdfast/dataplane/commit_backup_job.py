@@ -53,6 +53,9 @@ class Committer:
             if done is not None:
                 return _answer(done)
             job = self._begin(job_id, drop_open)
+            if job.state is BackupJobState.COMPLETED and (done := self._already_done(job_id)) is not None:
+                # By another node, since the look above.
+                return _answer(done)
             try:
                 return _answer(self._seal_and_finish(vault, job))
             except HoldfastError as trouble:
@@ -88,6 +91,8 @@ class Committer:
 
         def step(tx: Tx, _: object) -> BackupJobRow:
             job = leases.backup_job(tx, job_id)
+            if job.state is BackupJobState.COMPLETED:
+                return job
             # Whoever began a commit of a COMMITTING job did not live to end it, or is at it at another node: this one,
             # of a later edition, counts from here on.
             if job.state is not BackupJobState.COMMITTING:

@@ -19,6 +19,7 @@ from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
 
 _PACKS_PER_STEP = 16
+_LATE_US = 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Doom:
     writes: Writes
     blobs: BlobStore
 
-    def step(self, now_us: int) -> Gain | None:  # noqa: ARG002 - no time is a reason to remove; workers look alike
+    def step(self, now_us: int) -> Gain | None:
         """Removes files that were doomed before, or else dooms empty packs and removes them."""
         with self.catalog.snapshot() as tx:
             if holds.standing(tx):
@@ -39,16 +40,26 @@ class Doom:
         if empty:
 
             def let_go(tx: Tx, _: object) -> list[DoomedPack]:
-                return [DoomedPack(pack.uid, pack.vault_uid) for pack in empty if packs.doom(tx, pack.pack_no)]
+                return [DoomedPack(pack.uid, pack.vault_uid) for pack in empty if packs.doom(tx, pack.pack_no, now_us)]
 
             doomed = self.writes.submit((), let_go, purpose=Purpose.FREE)
         if not doomed:
-            return None
+            return self._remove_late(now_us)
         freed = sum([self._remove(pack) for pack in doomed])
         self.writes.submit(
             (), lambda tx, _: packs.forget_doomed(tx, [pack.uid for pack in doomed]), purpose=Purpose.FREE
         )
         return Gain(freed_bytes=freed, removed_packs=len(doomed))
+
+    def _remove_late(self, now_us: int) -> Gain | None:
+        """Once more removes what was not there when it was removed, a day later: no argument rests on the time."""
+        with self.catalog.snapshot() as tx:
+            late = packs.late(tx, now_us - _LATE_US, _PACKS_PER_STEP)
+        if not late:
+            return None
+        freed = sum([self._remove(pack) for pack in late])
+        self.writes.submit((), lambda tx, _: packs.forget_late(tx, [pack.uid for pack in late]), purpose=Purpose.FREE)
+        return Gain(freed_bytes=freed)
 
     def _remove(self, pack: DoomedPack) -> int:
         freed = 0

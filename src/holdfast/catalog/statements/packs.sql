@@ -68,6 +68,13 @@ SELECT 1 FROM packs WHERE pack_no = :pack_no AND bytes IS NOT NULL
 INSERT INTO doomed_packs (uid, vault_uid)
 SELECT p.uid, v.uid FROM packs p JOIN vaults v ON v.vault_no = p.vault_no WHERE p.pack_no = :pack_no;
 
+-- Nothing was there when it was measured; what its writer had sent may still arrive.
+-- name: insert_late
+INSERT INTO late_packs (uid, vault_uid, since_us)
+SELECT p.uid, v.uid, :now_us FROM packs p JOIN vaults v ON v.vault_no = p.vault_no
+WHERE p.pack_no = :pack_no AND p.bytes = 0
+ON CONFLICT DO NOTHING;
+
 -- name: delete
 DELETE FROM packs WHERE pack_no = :pack_no;
 
@@ -76,3 +83,9 @@ SELECT uid, vault_uid FROM doomed_packs LIMIT :limit;
 
 -- name: forget_doomed
 DELETE FROM doomed_packs WHERE uid IN (:each);
+
+-- name: late
+SELECT uid, vault_uid FROM late_packs WHERE since_us < :before_us LIMIT :limit;
+
+-- name: forget_late
+DELETE FROM late_packs WHERE uid IN (:each);

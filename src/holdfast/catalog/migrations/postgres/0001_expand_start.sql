@@ -242,6 +242,14 @@ CREATE TABLE writers (
     speaks BIGINT NOT NULL DEFAULT 0
 );
 
+-- Of PostgreSQL alone: a transaction whose commit was sent and not answered is found out by what it left here
+-- (catalog/postgres_outcome.py). A process has a row for each transaction that it runs at a time.
+CREATE TABLE witnesses (
+    slot BYTEA NOT NULL PRIMARY KEY,
+    number BIGINT NOT NULL,
+    writer_no BIGINT NOT NULL
+) WITH (fillfactor = 50);
+
 CREATE TABLE identity (
     one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
     root_id BYTEA NOT NULL,
