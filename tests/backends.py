@@ -42,6 +42,31 @@ KINDS = ("embedded", "shared")
 
 _RESERVE_BYTES = 1 << 20
 
+_KEEP_FIRST_ROWS = """
+    CREATE SCHEMA kept;
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'holdfast' LOOP
+            EXECUTE format('CREATE TABLE kept.%I AS SELECT * FROM holdfast.%I', name, name);
+        END LOOP;
+    END $$
+"""
+_SEND_AWAY = """
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+_MAKE_AS_NEW = """
+    SET LOCAL session_replication_role = replica;
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'holdfast' LOOP
+            EXECUTE format('DELETE FROM holdfast.%I', name);
+            EXECUTE format('INSERT INTO holdfast.%I OVERRIDING SYSTEM VALUE SELECT * FROM kept.%I', name, name);
+        END LOOP;
+        FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'holdfast' LOOP
+            PERFORM setval(format('holdfast.%I', name)::regclass, 1, false);
+        END LOOP;
+    END $$
+"""
+
 
 class Place(ABC):
     """Where one store is. Nothing is open until it is asked for; everything may be opened any number of times."""
@@ -223,23 +248,40 @@ class EmbeddedBackend(Backend):
 
 
 class Servers:
-    """What all shared places of one test process stand on: two servers, a database to copy, and a bucket."""
+    """What all shared places of one test process stand on: two servers, databases with an untouched catalog, a bucket.
+
+    Making a database takes as long as a whole test; so one that is given back is emptied, and serves the next.
+    """
 
     def __init__(self, postgres: Postgres, gateway: RadosGateway) -> None:
         self.postgres = postgres
         self.gateway = gateway
         self._bucket = gateway.new_bucket()
-        self._template = postgres.new_database()
-        PostgresCatalog(PostgresOptions(postgres.url(self._template))).close()
+        self._free: list[str] = []
         self._numbers = count()
 
-    def new_database(self, *, empty: bool = False, name: str | None = None) -> str:
-        """The name of a new database, whose schema is that of an untouched catalog unless it is `empty`."""
-        made = name or f"place{next(self._numbers)}"
-        template = "template0" if empty else self._template
-        with psycopg.connect(self.postgres.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {made} TEMPLATE {template}".encode())
+    def take_database(self) -> str:
+        """The name of a database with a catalog that nobody has used."""
+        if self._free:
+            return self._free.pop()
+        made = self.postgres.new_database()
+        PostgresCatalog(PostgresOptions(self.postgres.url(made))).close()
+        with psycopg.connect(self.postgres.url(made)) as connection:
+            connection.execute(_KEEP_FIRST_ROWS)
         return made
+
+    def give_back(self, name: str) -> None:
+        """Whoever still works with the database is sent away, and what was written to it is forgotten."""
+        with psycopg.connect(self.postgres.url(name)) as connection:
+            connection.execute(_SEND_AWAY)
+            connection.execute(_MAKE_AS_NEW)
+        self._free.append(name)
+
+    def empty(self, name: str) -> None:
+        """Another database under the same name, without anything."""
+        self.postgres.drop_database(name)
+        with psycopg.connect(self.postgres.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
 
     def new_prefix(self) -> S3Options:
         """A part of the bucket where nothing is."""
@@ -260,7 +302,8 @@ class SharedPlace(Place):
     def __init__(self, folder: Path, servers: Servers) -> None:
         super().__init__(folder)
         self._servers = servers
-        self.database = servers.new_database()
+        self.database = servers.take_database()
+        self._is_as_taken = True
         self.bucket = servers.new_prefix()
 
     @property
@@ -296,8 +339,8 @@ class SharedPlace(Place):
             blobs.put_new(name, data)
 
     def lose_catalog(self) -> None:
-        self._servers.postgres.drop_database(self.database)
-        self._servers.new_database(empty=True, name=self.database)
+        self._is_as_taken = False
+        self._servers.empty(self.database)
 
     def everything(self) -> bytes:
         found = [self.read_blob(name) for name in self.names("")]
@@ -310,7 +353,10 @@ class SharedPlace(Place):
         return b"".join(found)
 
     def clear(self) -> None:
-        self._servers.postgres.drop_database(self.database)
+        if self._is_as_taken:
+            self._servers.give_back(self.database)
+        else:
+            self._servers.postgres.drop_database(self.database)
         with closing(S3Blobs(self.bucket)) as blobs:
             for name in list(blobs.list("")):
                 blobs.delete(name)

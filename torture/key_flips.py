@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from holdfast.app.config import StoreOptions
 from holdfast.app.key_care import protect
 from holdfast.app.unlock import PassphraseSource, Unlock
 from holdfast.model.errors import HoldfastError, UnusableKey
@@ -28,7 +29,7 @@ PASSPHRASE = Unlock(PassphraseSource(text="correct horse battery staple"))
 def put_under_passphrase(image: Path, place: Path) -> Path:
     """`place`, made as a copy of the store whose root key only PASSPHRASE opens."""
     shutil.copytree(image, place)
-    protect(place, Unlock(), PASSPHRASE.passphrase, None)
+    protect(StoreOptions(place), Unlock(), PASSPHRASE.passphrase, None)
     return place
 
 

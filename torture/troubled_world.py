@@ -102,7 +102,7 @@ class TroubledWorld(World):
     def rotate_root(self) -> None:
         """A new root key."""
         self.inside.close()
-        rotate_root(self.directory, Unlock())
+        rotate_root(StoreOptions(self.directory), Unlock())
         self.open()
 
     def verify(self, source: int | None) -> None:

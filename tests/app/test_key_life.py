@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.app import key_care
+from holdfast.app.config import StoreOptions
 from holdfast.app.connect import connect
 from holdfast.app.unlock import Unlock
 from holdfast.blobs.local import LocalBlobs
@@ -70,7 +71,7 @@ def test_after_a_rotation_compaction_seals_everything_under_the_new_key(store: P
     after = stored_frames(store)
     assert set(after.values()) == {2}
     assert len(before.keys() & after.keys()) > 40
-    key_care.rotate_root(store, Unlock())
+    key_care.rotate_root(StoreOptions(store), Unlock())
     assert restored(store, tmp_path / "after") == tree | {"new.txt": b"new"}
 
 

@@ -10,8 +10,8 @@ import pytest
 from holdfast.app import key_care
 from holdfast.app.build import System
 from holdfast.app.config import Flags, StoreOptions, gather, gather_store
-from holdfast.app.root_key_place import TEMPORARY_NAME, RootKeyInDirectory
 from holdfast.app.keys import open_keys
+from holdfast.app.root_key_place import TEMPORARY_NAME, RootKeyInDirectory
 from holdfast.app.unlock import PassphraseSource, Unlock
 from holdfast.blobs.local import LocalBlobs
 from holdfast.keys import passphrase, root_file
@@ -68,14 +68,14 @@ def test_a_store_made_with_a_pass_phrase_is_protected_from_the_start(tmp_path: P
 def test_protection_is_put_on_changed_and_taken_off_and_the_keys_stay(tmp_path: Path) -> None:
     store = tmp_path / "s"
     before = secrets(store)
-    done = key_care.protect(store, Unlock(), source(SECRET), None)
+    done = key_care.protect(StoreOptions(store), Unlock(), source(SECRET), None)
     assert done.protection == "pass phrase"
     assert secrets(store, unlock()) == before
     with pytest.raises(UnusableKey):
-        key_care.protect(store, unlock("wrong one"), source("another secret"), None)
-    key_care.protect(store, unlock(), source("another secret"), None)
+        key_care.protect(StoreOptions(store), unlock("wrong one"), source("another secret"), None)
+    key_care.protect(StoreOptions(store), unlock(), source("another secret"), None)
     assert secrets(store, unlock("another secret")) == before
-    assert key_care.unprotect(store, unlock("another secret")).protection == "none"
+    assert key_care.unprotect(StoreOptions(store), unlock("another secret")).protection == "none"
     assert isinstance(root_of(store), Plain)
     assert secrets(store) == before
 
@@ -84,7 +84,7 @@ def test_a_new_root_key_is_protected_as_the_old_one_was(tmp_path: Path) -> None:
     store = tmp_path / "s"
     before = secrets(store, unlock())
     old = (store / "root.key").read_bytes()
-    done = key_care.rotate_root(store, unlock())
+    done = key_care.rotate_root(StoreOptions(store), unlock())
     assert done.protection == "pass phrase"
     assert isinstance(root_of(store), UnderPassphrase)
     assert secrets(store, unlock()) == before
@@ -96,21 +96,21 @@ def test_a_new_root_key_is_protected_as_the_old_one_was(tmp_path: Path) -> None:
 def test_nobody_changes_the_root_key_of_a_store_that_is_open(tmp_path: Path) -> None:
     with closing(opened(tmp_path / "s")):
         for change in (
-            lambda: key_care.rotate_root(tmp_path / "s", Unlock()),
-            lambda: key_care.protect(tmp_path / "s", Unlock(), source(SECRET), None),
-            lambda: key_care.unprotect(tmp_path / "s", Unlock()),
+            lambda: key_care.rotate_root(StoreOptions(tmp_path / "s"), Unlock()),
+            lambda: key_care.protect(StoreOptions(tmp_path / "s"), Unlock(), source(SECRET), None),
+            lambda: key_care.unprotect(StoreOptions(tmp_path / "s"), Unlock()),
         ):
             with pytest.raises(Unavailable, match="in use"):
                 change()
-        assert "vault " in key_care.export(tmp_path / "s", Unlock(), None)
+        assert "vault " in key_care.export(StoreOptions(tmp_path / "s"), Unlock(), None)
 
 
 def test_where_there_is_no_store_nothing_is_made(tmp_path: Path) -> None:
     for change in (
-        lambda: key_care.rotate_root(tmp_path / "no", Unlock()),
-        lambda: key_care.unprotect(tmp_path / "no", Unlock()),
-        lambda: key_care.export(tmp_path / "no", Unlock(), None),
-        lambda: key_care.import_bundle(tmp_path / "no", "rubbish"),
+        lambda: key_care.rotate_root(StoreOptions(tmp_path / "no"), Unlock()),
+        lambda: key_care.unprotect(StoreOptions(tmp_path / "no"), Unlock()),
+        lambda: key_care.export(StoreOptions(tmp_path / "no"), Unlock(), None),
+        lambda: key_care.import_bundle(StoreOptions(tmp_path / "no"), "rubbish"),
     ):
         with pytest.raises(InvalidInput):
             change()
@@ -126,12 +126,12 @@ def test_a_store_that_is_to_be_under_a_kms_key_and_is_not_is_refused(tmp_path: P
 def test_a_bundle_brings_a_store_back_that_lost_its_keys(tmp_path: Path) -> None:
     store = tmp_path / "s"
     before = secrets(store)
-    text = key_care.export(store, Unlock(), None)
+    text = key_care.export(StoreOptions(store), Unlock(), None)
     assert " default\n" in text
     (store / "root.key").unlink()
     for path in (store / "blobs/keys").rglob("*.*"):
         path.unlink()
-    done = key_care.import_bundle(store, text)
+    done = key_care.import_bundle(StoreOptions(store), text)
     assert len(done.restored) == 2
     assert secrets(store) == before
 
@@ -139,9 +139,9 @@ def test_a_bundle_brings_a_store_back_that_lost_its_keys(tmp_path: Path) -> None
 def test_a_bundle_may_have_a_pass_phrase_of_its_own(tmp_path: Path) -> None:
     store = tmp_path / "s"
     before = secrets(store, unlock())
-    text = key_care.export(store, unlock(), source("of the bundle"))
+    text = key_care.export(StoreOptions(store), unlock(), source("of the bundle"))
     (store / "root.key").unlink()
-    key_care.import_bundle(store, text)
+    key_care.import_bundle(StoreOptions(store), text)
     assert secrets(store, unlock("of the bundle")) == before
 
 
@@ -149,7 +149,7 @@ def test_a_bundle_is_exported_although_the_catalog_is_lost(tmp_path: Path) -> No
     opened(tmp_path / "s").close()
     for path in tmp_path.glob("s/catalog*"):
         path.write_bytes(b"rubbish")
-    text = key_care.export(tmp_path / "s", Unlock(), None)
+    text = key_care.export(StoreOptions(tmp_path / "s"), Unlock(), None)
     assert "\nrecord keys/" in text
     assert "\nvault " not in text
 
@@ -167,7 +167,7 @@ def test_an_interrupted_rotation_is_finished_when_the_store_is_opened(tmp_path: 
     store = tmp_path / "s"
     before = secrets(store)
     kept = {path: path.read_bytes() for path in (store / "blobs/keys").rglob("*.*")}
-    key_care.rotate_root(store, Unlock())
+    key_care.rotate_root(StoreOptions(store), Unlock())
     for path, data in kept.items():
         path.write_bytes(data)
     assert secrets(store) == before
@@ -178,7 +178,7 @@ def test_the_passphrase_is_asked_for_once(tmp_path: Path) -> None:
     opened(tmp_path / "s", unlock()).close()
     asked = []
     how = Unlock(passphrase=PassphraseSource(ask=lambda: asked.append(1) or SECRET))
-    key_care.rotate_root(tmp_path / "s", how)
+    key_care.rotate_root(StoreOptions(tmp_path / "s"), how)
     opened(tmp_path / "s", how).close()
     assert len(asked) == 2
 

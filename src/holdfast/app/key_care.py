@@ -1,21 +1,24 @@
 """What an administrator does with the keys of a store that nobody else has open: `holdfast key`.
 
-Each of these takes the store's lock, except the export, which only reads what never changes while a service runs.
+Each of these takes the store's lock, or on PostgreSQL sees that no node lives; except the export, which only reads what
+never changes while a service runs.
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from holdfast.app.directory import BLOBS_NAME, CATALOG_NAME, prepare
+from holdfast.app.config import StoreOptions
+from holdfast.app.directory import prepare
 from holdfast.app.keys import ChosenProtection
-from holdfast.app.root_key_place import RootKeyInDirectory, RootKeyPlace
+from holdfast.app.places import Blobs, catalog_path, open_blobs, open_catalog
+from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
 from holdfast.app.unlock import PassphraseSource, Unlock
-from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
-from holdfast.catalog import vaults
-from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.catalog import identity, vaults, writers
+from holdfast.catalog.identity import Identity
+from holdfast.catalog.port import Catalog
+from holdfast.catalog.transaction import Tx
 from holdfast.keys import bundle, root_file, rotation
 from holdfast.keys.bundle import Imported
 from holdfast.keys.kms import KmsProtection
@@ -23,7 +26,8 @@ from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
 from holdfast.keys.passphrase import PassphraseProtection
 from holdfast.keys.protection import PLAIN, Protection
 from holdfast.keys.root_file import Plain, RootFile, UnderKms, UnderPassphrase
-from holdfast.model.errors import HoldfastError, InvalidInput, NotFound
+from holdfast.model.errors import HoldfastError, InvalidInput, NotFound, Unavailable
+from holdfast.model.purpose import Purpose
 
 _VAULTS_PER_PAGE = 1000
 
@@ -39,7 +43,9 @@ class RootKeyState:
 @dataclass(frozen=True, slots=True)
 class _Keys:
     place: RootKeyPlace
-    blobs: LocalBlobs
+    blobs: Blobs
+    catalog: Catalog | None
+    """Where it is no file of the store's directory."""
 
     def file(self) -> RootFile:
         try:
@@ -51,44 +57,47 @@ class _Keys:
             ) from missing
 
 
-def rotate_root(directory: Path, unlock: Unlock) -> RootKeyState:
+def rotate_root(options: StoreOptions, unlock: Unlock) -> RootKeyState:
     """Give the store a new root key under the same protection; every wrapped key is wrapped anew, no frame is touched.
 
     Raises Unavailable where the store is open elsewhere or the disk refuses, UnusableKey.
     """
-    with _alone(directory) as keys:
+    with _alone(options) as keys:
         file = keys.file()
         protection = ChosenProtection(unlock)
         old = LocalKeyProvider(protection.open(file))
         rotation.finish_rotation(keys.place, keys.blobs, old)
         new = rotation.rotate_root(keys.place, keys.blobs, old, protection.like(file))
+        if keys.catalog is not None:
+            # Nodes that come with the old root key are refused from here on.
+            _tell_root(keys.catalog, new.root_id)
         return RootKeyState(new.root_id, _named(file))
 
 
-def protect(directory: Path, unlock: Unlock, passphrase: PassphraseSource, kms_key: str | None) -> RootKeyState:
+def protect(options: StoreOptions, unlock: Unlock, passphrase: PassphraseSource, kms_key: str | None) -> RootKeyState:
     """Put the root key under a KMS key, or else under `passphrase`. The root key stays the same.
 
     Raises as `rotate_root`, and InvalidInput for a pass phrase that is too short.
     """
     if kms_key is not None:
-        return _protect(directory, unlock, KmsProtection(kms_key, endpoint=unlock.kms_endpoint))
-    return _protect(directory, unlock, _under(passphrase))
+        return _protect(options, unlock, KmsProtection(kms_key, endpoint=unlock.kms_endpoint))
+    return _protect(options, unlock, _under(passphrase))
 
 
-def unprotect(directory: Path, unlock: Unlock) -> RootKeyState:
+def unprotect(options: StoreOptions, unlock: Unlock) -> RootKeyState:
     """Put the root key into its file as it is. Raises as `rotate_root`."""
-    return _protect(directory, unlock, PLAIN)
+    return _protect(options, unlock, PLAIN)
 
 
-def export(directory: Path, unlock: Unlock, passphrase: PassphraseSource | None) -> str:
+def export(options: StoreOptions, unlock: Unlock, passphrase: PassphraseSource | None) -> str:
     """The recovery bundle of a store, which a service may have open meanwhile.
 
     With `passphrase` the root key in it is under that one, whatever protects it in the store. Raises UnusableKey.
     """
-    with closing(LocalBlobs(directory / BLOBS_NAME)) as blobs:
-        keys = _Keys(RootKeyInDirectory(directory, blobs), blobs)
+    with closing(open_blobs(options).blobs) as blobs:
+        keys = _Keys(_place(options, blobs), blobs, None)
         file = keys.file()
-        gathered = bundle.gather(keys.place, blobs, _vault_names(directory))
+        gathered = bundle.gather(keys.place, blobs, _vault_names(options))
         if passphrase is not None:
             root_key = LocalKeyProvider(ChosenProtection(unlock).open(file))
             text = root_key.seal_root(_under(passphrase))
@@ -96,19 +105,19 @@ def export(directory: Path, unlock: Unlock, passphrase: PassphraseSource | None)
         return bundle.write(gathered)
 
 
-def import_bundle(directory: Path, text: str) -> Imported:
+def import_bundle(options: StoreOptions, text: str) -> Imported:
     """Put the key files of a recovery bundle back where they are missing; what is there stays as it is.
 
     Raises InvalidInput for a text that is no whole bundle, Unavailable.
     """
     read = bundle.read(text)
-    prepare(directory)
-    with _alone(directory) as keys:
+    prepare(options.directory)
+    with _alone(options) as keys:
         return bundle.put_back(read, keys.place, keys.blobs)
 
 
-def _protect(directory: Path, unlock: Unlock, protection: Protection) -> RootKeyState:
-    with _alone(directory) as keys:
+def _protect(options: StoreOptions, unlock: Unlock, protection: Protection) -> RootKeyState:
+    with _alone(options) as keys:
         root_key = LocalKeyProvider(ChosenProtection(unlock).open(keys.file()))
         text = root_key.seal_root(protection)
         keys.place.replace(ROOT_KEY_NAME, text)
@@ -121,13 +130,46 @@ def _under(passphrase: PassphraseSource) -> PassphraseProtection:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[_Keys]:
+def _alone(options: StoreOptions) -> Iterator[_Keys]:
+    directory = options.directory
     if not directory.is_dir():
         raise InvalidInput(f"there is no store in {directory}: name its directory with --store")
-    with StoreLock(directory), closing(LocalBlobs(directory / BLOBS_NAME)) as blobs:
-        place = RootKeyInDirectory(directory, blobs)
+    with ExitStack() as held:
+        held.enter_context(StoreLock(directory))
+        blobs = held.enter_context(closing(open_blobs(options).blobs))
+        catalog: Catalog | None = None
+        if options.catalog is not None:
+            catalog = held.enter_context(closing(open_catalog(options)))
+            _require_nobody(catalog)
+        place = _place(options, blobs)
         place.clear_unfinished()
-        yield _Keys(place, blobs)
+        yield _Keys(place, blobs, catalog)
+
+
+def _place(options: StoreOptions, blobs: Blobs) -> RootKeyPlace:
+    if options.root_key_file is not None:
+        return MountedRootKey(options.root_key_file, blobs)
+    return RootKeyInDirectory(options.directory, blobs)
+
+
+def _require_nobody(catalog: Catalog) -> None:
+    with catalog.snapshot() as tx:
+        live = writers.live(tx)
+    if live:
+        raise Unavailable(
+            f"{len(live)} nodes have the store open: stop them first (one that was killed counts for half a minute)"
+        )
+
+
+def _tell_root(catalog: Catalog, root_id: bytes) -> None:
+    def step(tx: Tx) -> None:
+        own = identity.find(tx)
+        if own is not None:
+            identity.replace(tx, Identity(root_id, own.access_key_id))
+
+    [outcome] = catalog.run([step], Purpose.BEGIN)
+    if outcome.error is not None:
+        raise outcome.error
 
 
 def _named(file: RootFile) -> str:
@@ -140,12 +182,13 @@ def _named(file: RootFile) -> str:
             return key_arn
 
 
-def _vault_names(directory: Path) -> dict[str, str]:
+def _vault_names(options: StoreOptions) -> dict[str, str]:
     """Names of vaults by uid in hex, as far as the catalog can say: a bundle is wanted most when it cannot."""
     names: dict[str, str] = {}
-    if not (directory / CATALOG_NAME).exists():
+    path = catalog_path(options)
+    if path is not None and not path.exists():
         return names
-    with suppress(HoldfastError), closing(SqliteCatalog(directory / CATALOG_NAME)) as catalog, catalog.snapshot() as tx:
+    with suppress(HoldfastError), closing(open_catalog(options)) as catalog, catalog.snapshot() as tx:
         after = ""
         while page := list(vaults.page(tx, after, _VAULTS_PER_PAGE)):
             names |= {vault.uid.hex(): vault.name for vault in page}

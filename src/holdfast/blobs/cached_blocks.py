@@ -31,7 +31,7 @@ class Blocks:
         """The block, which thereby is the most recently used."""
         data = self._blocks.get(key)
         if data is not None:
-            pass
+            self._blocks.move_to_end(key)
         return data
 
     def reserve(self, count: int) -> bool:

@@ -42,6 +42,8 @@ class _Int8(Dumper):
 
 def adapt(connection: Connection[Row]) -> None:
     """Prepares a new connection for what passes through here."""
+    # More than there are statements in daily use, so that none is prepared again and again.
+    connection.prepared_max = 250
     connection.adapters.register_dumper(int, _Int8)
     connection.adapters.register_dumper(bool, _Int8)
 

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from holdfast.cli.output import UsageError, print_facts, print_json, warn
 
 if TYPE_CHECKING:
+    from holdfast.app.config import StoreOptions
     from holdfast.app.key_care import RootKeyState
     from holdfast.app.unlock import Unlock
 
@@ -76,7 +77,7 @@ def rotate_root(
     """
     from holdfast.app.key_care import rotate_root as rotate_it
 
-    _show(rotate_it(_directory(store), _unlock(passphrase_file, kms_endpoint)), as_json)
+    _show(rotate_it(_options(store), _unlock(passphrase_file, kms_endpoint)), as_json)
 
 
 @app.command
@@ -121,7 +122,7 @@ def protect(
         raise UsageError(
             "give the new pass phrase: --new-passphrase-file FILE or HOLDFAST_NEW_PASSPHRASE, or --kms-key"
         )
-    _show(protect_it(_directory(store), _unlock(passphrase_file, kms_endpoint), new, kms_key), as_json)
+    _show(protect_it(_options(store), _unlock(passphrase_file, kms_endpoint), new, kms_key), as_json)
 
 
 @app.command
@@ -140,7 +141,7 @@ def unprotect(
     """
     from holdfast.app.key_care import unprotect as unprotect_it
 
-    _show(unprotect_it(_directory(store), _unlock(passphrase_file, kms_endpoint)), as_json)
+    _show(unprotect_it(_options(store), _unlock(passphrase_file, kms_endpoint)), as_json)
 
 
 @app.command
@@ -175,7 +176,7 @@ def export(
     text = os.environ.get("HOLDFAST_BUNDLE_PASSPHRASE")
     file = None if bundle_passphrase_file is None else Path(bundle_passphrase_file)
     own = PassphraseSource(file=file, text=text) if file or text else None
-    exported = export_it(_directory(store), _unlock(passphrase_file, kms_endpoint), own)
+    exported = export_it(_options(store), _unlock(passphrase_file, kms_endpoint), own)
     if out is None:
         sys.stdout.write(exported)
     else:
@@ -206,7 +207,7 @@ def import_(bundle: Path, /, *, store: Closed = None, as_json: Json = False) -> 
         text = bundle.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as unreadable:
         raise UsageError(f"the bundle {bundle} cannot be read: {unreadable}") from unreadable
-    done = import_bundle(_directory(store), text)
+    done = import_bundle(_options(store), text)
     if as_json:
         print_json({"Restored": done.restored, "Equal": done.equal, "Different": done.different})
     else:
@@ -243,10 +244,10 @@ def destroy(vault: str, /, *, yes_destroy: str | None = None, store: Store = Non
     print(f"destroyed the keys of vault {vault}")
 
 
-def _directory(store: Path | None) -> Path:
-    from holdfast.app.config import store_directory
+def _options(store: Path | None) -> "StoreOptions":
+    from holdfast.app.config import gather_store
 
-    return store_directory(None if store is None else str(store), os.environ)
+    return gather_store(None if store is None else str(store), os.environ)
 
 
 def _unlock(passphrase_file: str | None, kms_endpoint: str | None) -> "Unlock":

@@ -79,7 +79,7 @@ def rebuild(
 
     options = _options(store, passphrase_file, kms_endpoint)
     if bundle is not None:
-        _put_keys_back(bundle, options.directory)
+        _put_keys_back(bundle, options)
     standing = _Standing()
     with shown("rebuild", standing.line, quiet=quiet or json):
         report = make_anew(options, replace=replace, progress=standing.show)
@@ -103,14 +103,14 @@ def _options(store: Path | None, passphrase_file: str | None, kms_endpoint: str 
     return replace(options, unlock=replace(unlock, kms_key=None))
 
 
-def _put_keys_back(bundle: Path, directory: Path) -> None:
+def _put_keys_back(bundle: Path, options: "StoreOptions") -> None:
     from holdfast.app.key_care import import_bundle
 
     try:
         text = bundle.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as unreadable:
         raise UsageError(f"the bundle {bundle} cannot be read: {unreadable}") from unreadable
-    for name in import_bundle(directory, text).different:
+    for name in import_bundle(options, text).different:
         warn(f"{name} is there and other than the bundle's: it was left alone; if it is damaged, move it away first")
 
 
