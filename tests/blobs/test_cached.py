@@ -250,6 +250,22 @@ def test_memory_is_counted_to_the_byte_and_never_exceeded(blobs: WatchedBlobs) -
     assert cached.bytes_held == 0
 
 
+def test_what_was_used_longest_ago_makes_room(blobs: WatchedBlobs) -> None:
+    cached = CachedReads(blobs, 2 * ROOM)
+    for name in ("a", "b", "c"):
+        blobs.put(f"packs/{name}", pack(BLOCK_BYTES))
+    for name in ("a", "b", "a", "c", "a"):
+        cached.read(f"packs/{name}", 0, 10)
+    assert [name for name, _, _ in blobs.reads] == ["packs/a", "packs/b", "packs/c"]
+
+
+def test_where_a_blob_ends_is_known_once_its_last_block_is_held(blobs: WatchedBlobs, cached: CachedReads) -> None:
+    blobs.put("packs/p", b"short")
+    for _ in range(3):
+        assert cached.read("packs/p", 1, 3 * BLOCK_BYTES) == b"hort"
+    assert len(blobs.reads) == 1
+
+
 def test_where_others_have_taken_all_room_a_read_goes_by(blobs: WatchedBlobs, pool: ThreadPoolExecutor) -> None:
     cached = CachedReads(blobs, ROOM)
     blobs.put("packs/p", pack(4 * BLOCK_BYTES))

@@ -1,4 +1,4 @@
-"""The control plane on a real catalog, key ring and group commit, in a directory of the test's own."""
+"""The control plane on a real catalog, key ring and group commit, on each kind of store in turn."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -7,16 +7,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.access.authenticate import Caller
-from holdfast.blobs.local import LocalBlobs
 from holdfast.catalog import backup_jobs, objects, recovery_points
 from holdfast.catalog.objects import View
 from holdfast.catalog.recovery_points import NewRecoveryPoint
-from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.transaction import Tx
-from holdfast.catalog.writer import Writer
-from holdfast.chunks.commit import GroupCommit
-from holdfast.chunks.packs import PackSet
-from holdfast.chunks.store import ChunkStore
 from holdfast.controlplane.plane import Options, Plane
 from holdfast.controlplane.service import ControlPlane
 from holdfast.keys.local import LocalKeyProvider
@@ -28,6 +22,7 @@ from holdfast.records.recorder import Recorder
 from holdfast.upkeep.expiry import Expiry
 from holdfast.wire import specs
 from holdfast.wire.serialize import serialize
+from tests.backends import Backend, Place
 
 ALICE = Caller("AKIDALICE")
 ROLE = "arn:aws:iam::000000000000:role/agent"
@@ -37,17 +32,19 @@ SECOND = 1_000_000
 class Hands:
     """A clock that moves when told, every operation by name, and the commit that another plane does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, place: Place) -> None:
         self.time_us = 1_800_000_000 * SECOND
-        self.catalog = SqliteCatalog(folder / "catalog.db")
-        self.blobs = LocalBlobs(folder / "store")
-        self.packs = PackSet(self.blobs, Writer(self.catalog, self.time_us).register)
-        self.writes: GroupCommit[Tx] = GroupCommit(self.packs, self.catalog)
-        self.keys = KeyRing(LocalKeyProvider.open(self.blobs), self.blobs)
+        self.place = place
+        self.catalog = place.catalog()
+        self.blobs = place.blobs()
+        self.packs = place.packs(self.blobs, place.writer(self.catalog, self.time_us))
+        self.writes = place.commits(self.packs, self.catalog)
+        self.keys = KeyRing(LocalKeyProvider(b"k" * 32), self.blobs)
+        self.chunks = place.chunks(self.blobs)
         plane = self.plane = Plane(
             catalog=self.catalog,
             writes=self.writes,
-            records=Recorder(Engines(self.catalog, self.writes, ChunkStore(self.blobs), self.keys)),
+            records=Recorder(Engines(self.catalog, self.writes, self.chunks, self.keys)),
             keys=self.keys,
             tokens=TokenMint(self.keys.token_key()),
             clock=self,
@@ -105,8 +102,8 @@ class Hands:
 
 
 @pytest.fixture
-def hands(tmp_path: Path) -> Iterator[Hands]:
-    hands = Hands(tmp_path)
+def hands(backend: Backend, tmp_path: Path) -> Iterator[Hands]:
+    hands = Hands(backend.place(tmp_path / "store"))
     hands.call("CreateBackupVault", BackupVaultName="default")
     yield hands
     hands.close()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from holdfast.model.errors import Unavailable
+from holdfast.model.purpose import Purpose
 from holdfast.records import manifest_parts
 from tests.records.rig import Store, noise
 
@@ -114,10 +115,10 @@ def test_parts_of_a_manifest_that_was_being_written_anew_are_given_up_at_the_nex
     assert store.system is not None
     inner = store.system.catalog.run
 
-    def run(steps: Sequence[Callable]) -> list:
+    def run(steps: Sequence[Callable], purpose: Purpose = Purpose.CHANGE) -> list:
         if store.rows("SELECT count(*) FROM manifest_drafts") == [(2,)]:
             raise Unavailable("the power failed")
-        return inner(steps)
+        return inner(steps, purpose)
 
     store.system.commits._transactions.run = run  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
@@ -136,11 +137,11 @@ def _fail_at(store: Store, job: str, now: Callable[[], bool]) -> bool:
     inner = catalog.run
     failed = []
 
-    def run(steps: Sequence[Callable]) -> list:
+    def run(steps: Sequence[Callable], purpose: Purpose = Purpose.CHANGE) -> list:
         if not failed and now():
             failed.append(True)
             raise Unavailable("the power failed")
-        return inner(steps)
+        return inner(steps, purpose)
 
     catalog.run = run  # type: ignore[method-assign]
     with pytest.raises(Unavailable):

@@ -12,6 +12,7 @@ import pytest
 from holdfast.catalog import sweep
 from holdfast.catalog.sweep import Batch
 from holdfast.model.errors import NotFound, Unavailable
+from holdfast.model.purpose import Purpose
 from holdfast.testing.faulty_disk import FaultyDisk
 from tests.records.rig import Store, flip
 
@@ -25,10 +26,10 @@ class FailingTransactions:
         self.armed = False
         store.system.commits._transactions = self
 
-    def run(self, steps: Sequence[Callable]) -> list:
+    def run(self, steps: Sequence[Callable], purpose: Purpose = Purpose.CHANGE) -> list:
         if self.armed:
             raise Unavailable("the power failed")
-        return self.inner.run(steps)
+        return self.inner.run(steps, purpose)
 
 
 class StuckRecords:
@@ -168,13 +169,13 @@ def _fail_at_the_last_part(store: Store, failing: FailingTransactions, job: str)
     """The commit gets as far as a whole manifest in the packs; its transaction fails."""
     inner = failing.inner.run
 
-    def run(steps: Sequence[Callable]) -> list:
+    def run(steps: Sequence[Callable], purpose: Purpose = Purpose.CHANGE) -> list:
         with failing.inner.snapshot() as tx:
             committing = tx.one("SELECT 1 FROM backup_jobs WHERE uid = :uid AND state = 'COMMITTING'", {"uid": job})
         if committing and not failing.armed:
             failing.armed = True
             raise Unavailable("the power failed")
-        return inner(steps)
+        return inner(steps, purpose)
 
     failing.run = run  # type: ignore[method-assign]
     with pytest.raises(Unavailable):

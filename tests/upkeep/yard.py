@@ -11,6 +11,7 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.model.purpose import Purpose
+from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
 from holdfast.observe.logs import open_log
 from holdfast.upkeep.gain import Gain
 from tests.dataplane.rig import Rig
@@ -33,7 +34,8 @@ class Yard(Rig):
     ) -> None:
         super().__init__(folder, disk=disk, pack_bytes_max=pack_bytes_max)
         parts = Parts(self.catalog, self, self.blobs, self.store.chunks, self.ring, self.packs, self.writer, self.clock)
-        self.collection = collection(parts, NoRecords(), open_log("error", "json", io.StringIO()))
+        writes = FencedWrites(self, self.clock, COLLECTOR, self.writer)
+        self.collection = collection(parts, writes, NoRecords(), open_log("error", "json", io.StringIO()))
         self.before_submit: Callable[[], None] = lambda: None
 
     def submit(

@@ -1,7 +1,7 @@
 """The ways from the nodes to the database and to the bucket, in a process of their own.
 
-Were they threads beside the clients, every byte would wait for the interpreter's lock, and the nodes would seem slow. One
-process has them all; it is told what to do, a line at a time, and answers when that is in force.
+Were they threads beside the clients, every byte would wait for the interpreter's lock, and the nodes would seem slow.
+One process has them all; it is told what to do, a line at a time, and answers when that is in force.
 
 Run as `python -m torture.cluster.links TARGET_PORT ...`; it prints the ports of its links.
 """

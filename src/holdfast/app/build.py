@@ -46,6 +46,7 @@ from holdfast.records.reseal import Resealer
 from holdfast.server.body_limits import BodyLimits
 from holdfast.server.gateway import Gateway
 from holdfast.upkeep.care import Care
+from holdfast.upkeep.compactor import BYTES_PER_STEP, WHOLE_BYTES_PER_STEP
 from holdfast.upkeep.expiry import Expiry
 from holdfast.upkeep.fenced import CHECKER, COLLECTOR, EXPIRY, FencedWrites, OneOfMany
 from holdfast.upkeep.heartbeat import Heartbeat
@@ -173,7 +174,9 @@ class System:
             # Another node that starts at the same time may be quicker.
             with suppress(AlreadyExists):
                 control.vaults.create(Caller(self.access_key.access_key_id), {"BackupVaultName": DEFAULT_VAULT})
-        parts = Parts(catalog, commits, blobs, chunks, keys, packs, writer, clock)
+        # What is copied into a bucket at a time becomes a pack, which should be no small one.
+        at_a_time = BYTES_PER_STEP if places.local is not None else WHOLE_BYTES_PER_STEP
+        parts = Parts(catalog, commits, blobs, chunks, keys, packs, writer, clock, at_a_time)
         collects = FencedWrites(commits, clock, COLLECTOR, writer)
         collecting = collection(parts, collects, Recording(recorder), log)
         checks = FencedWrites(commits, clock, CHECKER, writer, heeds_holds=False)

@@ -13,7 +13,7 @@ from holdfast.model.errors import HoldfastError
 from holdfast.observe.logs import Logger
 from holdfast.upkeep.collection import Collection
 from holdfast.upkeep.collector import Collector
-from holdfast.upkeep.compactor import Compactor
+from holdfast.upkeep.compactor import BYTES_PER_STEP, Compactor
 from holdfast.upkeep.doom import Doom
 from holdfast.upkeep.fenced import FencedWrites
 from holdfast.upkeep.free_pages import FreePages
@@ -34,6 +34,8 @@ class Parts:
     packs: OpenPacks
     writer: Writer
     clock: Clock
+    compaction_bytes: int = BYTES_PER_STEP
+    """How much compaction copies at a time."""
 
 
 def collection(parts: Parts, writes: FencedWrites, recording: Worker, log: Logger) -> Collection:
@@ -53,7 +55,7 @@ def collection(parts: Parts, writes: FencedWrites, recording: Worker, log: Logge
         collector=Collector(catalog, writes, survey.suspect),
         sweeping=Sweeping(catalog, writes),
         recording=recording,
-        compactor=Compactor(catalog, writes, parts.chunks, parts.keys, unusable),
+        compactor=Compactor(catalog, writes, parts.chunks, parts.keys, unusable, batch_bytes=parts.compaction_bytes),
         free_pages=FreePages(catalog, writes, catalog) if isinstance(catalog, SqliteCatalog) else None,
         writes=writes,
     )

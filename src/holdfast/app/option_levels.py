@@ -4,7 +4,6 @@ Each answers for a word what it says, and how the word is called there, so that 
 always true here: a file that is read has only words that exist, and each level is read as it was given, unjudged.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -144,6 +143,7 @@ class FileLevel:
 
 
 def _load(path: Path) -> dict[str, object]:
+    # Imported here and below: most commands of most people meet no file.
     import tomllib
 
     try:
@@ -167,5 +167,7 @@ def _load(path: Path) -> dict[str, object]:
 def _nearest(key: str, is_table: bool) -> str:
     if is_table:
         return f": there are no tables, write {key}_... = value at the top of the file"
+    import difflib
+
     near = difflib.get_close_matches(key.replace("-", "_").lower(), words.WORDS, 1)
     return f": did you mean {near[0]}?" if near else "; 'holdfast serve --help' names them all"

@@ -9,7 +9,6 @@ A level that says something hides those below it; an empty string says nothing. 
 refused is named as it was given, and a secret is in no message.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -140,6 +139,8 @@ def _said(level: Level, word: str) -> object:
 
 def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str | None]]:
     """Variables that look like options and are none, each with the known one that is nearest."""
+    import difflib
+
     known = {f"HOLDFAST_{word.upper()}" for word in words.WORDS} | {"HOLDFAST_CONFIG", "HOLDFAST_DEBUG"}
     strange = sorted(name for name in environ if name.startswith("HOLDFAST_") and name not in known)
     return [(name, next(iter(difflib.get_close_matches(name, known, 1)), None)) for name in strange]

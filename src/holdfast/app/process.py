@@ -1,7 +1,7 @@
 """The life of a `holdfast serve`: open, listen, say so, serve, stop gently on SIGTERM or SIGINT.
 
 A stop lets requests under way finish within a time; what was acknowledged is durable in any case, so that a second
-signal, or SIGKILL, loses nothing.
+signal, or SIGKILL, loses nothing. With several workers each of them lives this life, and `app.supervisor` starts them.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TextIO
 
 import uvloop
@@ -34,23 +34,63 @@ OPEN_FILES_WANTED = 8192
 
 def serve(options: ServeOptions, out: TextIO) -> None:
     """Serve until a signal says stop. `out` gets one line when ready: `holdfast: listening on URL`."""
+    if options.workers > 1:
+        from holdfast.app.supervisor import supervise
+
+        supervise(options, out)
+    else:
+        _serve_alone(options, out)
+
+
+def _serve_alone(options: ServeOptions, out: TextIO) -> None:
     log = open_log(options.log_level, options.log_format)
+    metrics = Metrics()
+    with made_ready(log), ExitStack() as closing:
+        system = System(options.store, metrics, log)
+        closing.callback(system.close)
+        listener = bind(options)
+        closing.callback(listener.close)
+        address = url(options, listener)
+
+        def ready() -> None:
+            if system.lock is not None:
+                system.lock.announce(address)
+            log.info("ready", address=address, store=str(options.store.directory))
+            say_ready(address, out)
+
+        serve_system(options, system, listener, metrics, log, ready)
+        log.info("stopped", address=address)
+
+
+def say_ready(address: str, out: TextIO) -> None:
+    """Tell whoever started the service that it may be used, at `address`."""
+    print(f"holdfast: listening on {address}", file=out, flush=True)
+
+
+@contextmanager
+def made_ready(log: Logger) -> Iterator[None]:
+    """This process as one that serves: its limits, its memory, its log. For before anything is opened."""
     logging.getLogger("uvicorn.error").addHandler(handler := StandardLibraryHandler(log))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     _allow_open_files(OPEN_FILES_WANTED)
     use_one_heap()
-    metrics = Metrics()
     try:
-        with ExitStack() as closing:
-            system = System(options.store, metrics, log)
-            closing.callback(system.close)
-            listener = bind(options)
-            closing.callback(listener.close)
-            threads = ThreadPoolExecutor(options.threads, thread_name_prefix="request")
-            closing.callback(threads.shutdown)
-            _run(_serve(options, system, listener, threads, metrics, log, out))
+        yield
     finally:
         logging.getLogger("uvicorn.error").removeHandler(handler)
+
+
+def serve_system(
+    options: ServeOptions,
+    system: System,
+    listener: socket.socket,
+    metrics: Metrics,
+    log: Logger,
+    ready: Callable[[], None],
+) -> None:
+    """Answers what comes in on `listener` until a signal says stop; `ready` is called when connections are accepted."""
+    with ThreadPoolExecutor(options.threads, thread_name_prefix="request") as threads:
+        _run(_serve(options, system, listener, threads, metrics, log, ready))
 
 
 async def _serve(
@@ -60,18 +100,13 @@ async def _serve(
     threads: ThreadPoolExecutor,
     metrics: Metrics,
     log: Logger,
-    out: TextIO,
+    ready: Callable[[], None],
 ) -> None:
-    address = url(options, listener)
-
-    def ready() -> None:
+    def settled() -> None:
         # What is there by now stays: collecting garbage need not look at it again and again.
         gc.collect()
         gc.freeze()
-        if system.lock is not None:
-            system.lock.announce(address)
-        log.info("ready", address=address, store=str(options.store.directory))
-        print(f"holdfast: listening on {address}", file=out, flush=True)
+        ready()
 
     def not_ready() -> str | None:
         return "stopping" if server.should_exit else None
@@ -80,12 +115,11 @@ async def _serve(
     bodies = BodyOptions(body_budget_bytes=options.body_budget_bytes, answer_budget_bytes=options.body_budget_bytes)
     face = Face(system.gateway, health, threads, bodies, metrics)
     protocol = HoldfastProtocol.factory(ConnectionOptions(), metrics, log)
-    server = HttpServer(face, protocol, listener, ServerOptions(tls=options.tls), ready)
+    server = HttpServer(face, protocol, listener, ServerOptions(tls=options.tls), settled)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     await server.run_until_stopped()
-    log.info("stopped", address=address)
 
 
 def _run(main: Coroutine[object, object, None]) -> None:

@@ -87,7 +87,7 @@ class Connections:
         if not self._room.acquire(timeout=max(0.0, until - time.monotonic())):
             raise unreachable(self._where, f"all {self._options.connections_max} connections stay in use")
         try:
-            return self._idle_one() or self._connect(until)
+            return self._idle_one() or connect_patiently(self._options, self._where, until)
         except BaseException:
             self._room.release()
             raise
@@ -107,15 +107,6 @@ class Connections:
                     connection.close()
                     self.forget_idle()
         return None
-
-    def _connect(self, until: float) -> Connection[Row]:
-        while True:
-            try:
-                return connect(self._options)
-            except psycopg.OperationalError as away:
-                if self._closed or time.monotonic() + _AGAIN_SECONDS >= until:
-                    raise unreachable(self._where, away) from away
-                time.sleep(_AGAIN_SECONDS)
 
     def _give_back(self, connection: Connection[Row]) -> None:
         idle = psycopg.pq.TransactionStatus.IDLE
@@ -146,6 +137,23 @@ def connect(options: PostgresOptions) -> Connection[Row]:
         ) from misspelt
     adapt(connection)
     return connection
+
+
+def connect_patiently(options: PostgresOptions, where: str, until: float) -> Connection[Row]:
+    """As `connect`, tried again until `until` (time.monotonic) while the server is away. Raises Unavailable."""
+    while True:
+        try:
+            return connect(options)
+        except psycopg.OperationalError as away:
+            if not _may_pass(away) or time.monotonic() + _AGAIN_SECONDS >= until:
+                raise unreachable(where, away) from away
+            time.sleep(_AGAIN_SECONDS)
+
+
+def _may_pass(error: psycopg.OperationalError) -> bool:
+    """Whether waiting can help: not where the server is there and refuses this user or database."""
+    text = str(error)
+    return not any(word in text for word in ("authentication failed", "does not exist", "no pg_hba.conf entry"))
 
 
 class Guard:

@@ -53,15 +53,20 @@ class Witnesses:
 
     @contextmanager
     def one(self) -> Iterator[Witness]:
-        """A row that nobody else uses meanwhile."""
+        """A row that nobody else uses meanwhile; nor ever again if a commit was lost, since it is still to be asked."""
         try:
             witness = self._free.pop()
         except IndexError:
             witness = Witness()
+        keep = True
         try:
             yield witness
+        except CommitLost:
+            keep = False
+            raise
         finally:
-            self._free.append(witness)
+            if keep:
+                self._free.append(witness)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,14 @@ that says so; a program never works on a schema from which a step that it does n
 """
 
 import re
+import time
 from dataclasses import dataclass
 from importlib import resources
 
-import psycopg
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
-from holdfast.catalog.postgres_connections import connect
-from holdfast.catalog.postgres_errors import unreachable
+from holdfast.catalog.postgres_connections import connect_patiently
 from holdfast.catalog.postgres_options import PostgresOptions
 from holdfast.catalog.transaction import Row
 from holdfast.model.errors import Unavailable
@@ -56,11 +55,7 @@ def apply(options: PostgresOptions, where: str, steps: list[SchemaStep] | None =
             f"the schema {options.schema[:80]!r} cannot be used: it must be 1 to 63 of a-z 0-9 _, not beginning with a"
             " digit"
         )
-    try:
-        connection = connect(options)
-    except psycopg.OperationalError as away:
-        raise unreachable(where, away) from away
-    with connection:
+    with connect_patiently(options, where, time.monotonic() + options.patience_seconds) as connection:
         if connection.info.server_version < _VERSION_MIN:
             raise Unavailable(
                 f"the catalog {where} is PostgreSQL {connection.info.server_version}: it must be 13 or newer"

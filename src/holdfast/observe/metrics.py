@@ -10,6 +10,8 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from holdfast.observe.worker_numbers import WorkerNumbers
+
 _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
 
@@ -19,9 +21,11 @@ class Metrics:
 
     content_type = CONTENT_TYPE_LATEST.encode("ascii")
 
-    def __init__(self) -> None:
+    def __init__(self, workers: WorkerNumbers | None = None) -> None:
+        """`workers`: this process is one of several that serve the same address, and each page is about all of them."""
         registry = CollectorRegistry()
         self._registry = registry
+        self._workers = workers
         self._requests = Counter("holdfast_requests", "Requests answered", ("operation", "status"), registry=registry)
         self._seconds = Histogram(
             "holdfast_request_seconds",
@@ -99,12 +103,23 @@ class Metrics:
         self._group_size.observe(steps)
         self._group_seconds.observe(seconds)
 
-    def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
-        """A gauge `name` whose value is asked whenever the page is read; `value` must be quick and thread-safe."""
-        Gauge(name, help_text, registry=self._registry).set_function(value)
+    def watch(
+        self, name: str, help_text: str, value: Callable[[], float], told: Callable[[], int] | None = None
+    ) -> None:
+        """A gauge `name` whose value is asked whenever the page is read; `value` must be quick and thread-safe.
+
+        It is this process's, and of several workers the sum is shown; unless it is about the whole store, which one of
+        them looks after at a time. Then `told` says how often this process has learnt it, and who learnt it last is
+        shown.
+        """
+        if self._workers is None:
+            Gauge(name, help_text, registry=self._registry).set_function(value)
+        else:
+            self._workers.watch(name, help_text, value, told)
 
     def page(self) -> bytes:
         """Everything in Prometheus' text format; its type is `content_type`."""
+        registry = self._registry if self._workers is None else self._workers.all_of_them()
         # The times of creation of every counter would double the page, and nobody asks for them.
-        lines = generate_latest(self._registry).splitlines(keepends=True)
+        lines = generate_latest(registry).splitlines(keepends=True)
         return b"".join(line for line in lines if b"_created" not in line)

@@ -1,11 +1,13 @@
 """Which packs are worth copying, as a decision that looks at numbers and touches nothing."""
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from holdfast.catalog.packs import PackRow
+from holdfast.model.limits import KIB
 from holdfast.packfile.layout import PACK_HEADER_BYTES
 
 THRESHOLD_DEFAULT = 20
@@ -15,7 +17,9 @@ THRESHOLD_ASKED_FOR = 10
 """The same where somebody asks for room: then no measured pack keeps more than a ninth of what lives in it."""
 
 SMALL_PACKS_MIN = 16
-"""So many small packs of one vault are worth joining: each start of a process may leave one."""
+"""So many small packs of one vault are worth joining: each start of a process may leave one, in a bucket each group."""
+_SMALL_CLASSES = (32 * KIB, 512 * KIB)
+"""Only packs of about one size are joined, so that few bytes are copied again with every handful of tiny packs."""
 
 
 class Reason(StrEnum):
@@ -43,14 +47,15 @@ def plan(wasteful: Iterable[PackRow], under_old_key: Iterable[PackRow], small: I
     """The packs in the order in which to take them, each once.
 
     First those that give back the most for what must be copied, so that a disk that is nearly full gets room early;
-    then those whose frames are to be sealed under a newer key; then small ones, where a vault has sixteen or more.
+    then those whose frames are to be sealed under a newer key; then small ones, where a vault has sixteen or more of
+    about one size.
     """
     choices = [Choice(pack, Reason.DEAD_SPACE) for pack in sorted(wasteful, key=_dead_share, reverse=True)]
     choices += [Choice(pack, Reason.OLD_KEY) for pack in under_old_key]
-    by_vault: defaultdict[int, list[PackRow]] = defaultdict(list)
+    alike: defaultdict[tuple[int, int], list[PackRow]] = defaultdict(list)
     for pack in small:
-        by_vault[pack.vault_no].append(pack)
-    choices += [Choice(pack, Reason.SMALL) for packs in by_vault.values() for pack in _enough(packs)]
+        alike[pack.vault_no, bisect(_SMALL_CLASSES, pack.total_bytes)].append(pack)
+    choices += [Choice(pack, Reason.SMALL) for packs in alike.values() for pack in _enough(packs)]
     once: dict[int, Choice] = {}
     for choice in choices:
         once.setdefault(choice.pack.pack_no, choice)

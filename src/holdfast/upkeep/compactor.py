@@ -10,7 +10,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 from holdfast.catalog import holds, packs, relocate
@@ -23,14 +24,16 @@ from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.errors import Damaged, HoldfastError, NotFound, UnusableKey
 from holdfast.model.limits import MIB
 from holdfast.model.purpose import Purpose
-from holdfast.upkeep.compaction_plan import THRESHOLD_DEFAULT, Choice, plan
+from holdfast.upkeep.compaction_plan import THRESHOLD_DEFAULT, Choice, Reason, plan
 from holdfast.upkeep.gain import Gain
 from holdfast.upkeep.worker import Reader, Writes
 
 _PACKS_PER_PLAN = 64
 _MANY_PACKS = 1024
 _FRAMES_PER_STEP = 1000
-_BYTES_PER_STEP = 4 * MIB
+_FRAMES_PER_MIB = 250
+BYTES_PER_STEP = 4 * MIB
+WHOLE_BYTES_PER_STEP = 24 * MIB
 _SET_ASIDE_SECONDS = 600.0
 _REST_SECONDS_MIN, _REST_SECONDS_MAX = 60.0, 3600.0
 
@@ -42,12 +45,29 @@ class Keys(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """What one step copies of a pack: sound frames ready to be written, and the damaged ones among them."""
+class _Part:
+    """What one step copies of one pack: sound frames ready to be written, and the damaged ones among them."""
 
-    rows: list[FrameRow]
-    frames: list[SealedFrame]
-    damaged: list[FrameRow]
+    pack: PackRow
+    rows: list[FrameRow] = field(default_factory=list)
+    frames: list[SealedFrame] = field(default_factory=list)
+    damaged: list[FrameRow] = field(default_factory=list)
+
+    @property
+    def looked_at(self) -> int:
+        """How many rows were taken, one way or the other."""
+        return len(self.rows) + len(self.damaged)
+
+    def switch(self, tx: Tx, places: Sequence[Location]) -> bool:
+        """Lets the rows follow their copies; whether nothing more is to be copied of the pack."""
+        relocate.mark_bad(tx, self.pack.pack_no, self.damaged)
+        moves = [
+            Moved(row, place.pack, place.offset, place.frame_bytes)
+            for row, place in zip(self.rows, places, strict=True)
+        ]
+        relocate.move(tx, self.pack.pack_no, moves)
+        # Without rows and not exhausted: the pack went while it waited for its turn.
+        return packs.exhaust(tx, self.pack.pack_no) or not self.looked_at
 
 
 def make_plan(tx: Tx, threshold: int, packs_max: int = _PACKS_PER_PLAN) -> list[Choice]:
@@ -60,7 +80,7 @@ def make_plan(tx: Tx, threshold: int, packs_max: int = _PACKS_PER_PLAN) -> list[
 
 
 class Compactor:
-    """Works off one plan after the other, up to 4 MiB (or one larger frame) a step. Safe for many threads."""
+    """Works off one plan after the other, up to `batch_bytes` (or one larger frame) a step. Safe for many threads."""
 
     def __init__(
         self,
@@ -70,7 +90,7 @@ class Compactor:
         keys: Keys,
         on_trouble: Callable[[HoldfastError], None] = lambda _: None,
         *,
-        batch_bytes: int = _BYTES_PER_STEP,
+        batch_bytes: int = BYTES_PER_STEP,
     ) -> None:
         """`on_trouble` is told of a vault whose keys cannot be used; its packs are left alone for ten minutes."""
         self._catalog = catalog
@@ -82,6 +102,8 @@ class Compactor:
         self._lock = threading.Lock()
         self._plans: dict[int, deque[Choice]] = {}
         self._set_aside: dict[int, float] = {}
+        self._unjoined: dict[int, float] = {}
+        """Vaults whose small packs are left as they are, and until when."""
         self._rest_until = 0.0
         self._rest_seconds = _REST_SECONDS_MIN
 
@@ -114,64 +136,92 @@ class Compactor:
             queue = self._plans.pop(threshold, None) or self._choices(threshold)
             if not queue:
                 return None
-            gain, through = self._advance(queue[0].pack)
-            self._plans[threshold] = self._worth_a_try(list(queue)[1:] if through else queue)
+            gain, through = self._advance(queue)
+            self._plans[threshold] = self._worth_a_try(list(queue)[through:])
             return gain
 
     def _choices(self, threshold: int) -> deque[Choice]:
         now = time.monotonic()
         self._set_aside = {vault_no: until for vault_no, until in self._set_aside.items() if until > now}
+        self._unjoined = {vault_no: until for vault_no, until in self._unjoined.items() if until > now}
         # Packs that are left alone must not fill the whole plan.
         packs_max = _MANY_PACKS if self._set_aside else _PACKS_PER_PLAN
         with self._catalog.snapshot() as tx:
             return self._worth_a_try(make_plan(tx, threshold, packs_max))
 
     def _worth_a_try(self, choices: Iterable[Choice]) -> deque[Choice]:
-        return deque(choice for choice in choices if choice.pack.vault_no not in self._set_aside)
+        return deque(choice for choice in choices if self._is_worth_a_try(choice))
 
-    def _advance(self, pack: PackRow) -> tuple[Gain, bool]:
-        """Copies the next batch of the pack; what that came to, and whether nothing more is to be copied of it."""
+    def _is_worth_a_try(self, choice: Choice) -> bool:
+        vault_no = choice.pack.vault_no
+        rests = choice.reason is Reason.SMALL and vault_no in self._unjoined
+        return vault_no not in self._set_aside and not rests
+
+    def _advance(self, queue: Sequence[Choice]) -> tuple[Gain, int]:
+        """Copies the next batch; what that came to, and of how many packs of the queue nothing more is to be copied."""
+        vault_no = queue[0].pack.vault_no
         try:
-            keys = self._keys.open(pack.vault_uid)
-            with self._catalog.snapshot() as tx:
-                rows = relocate.sound_frames(tx, pack.pack_no, _FRAMES_PER_STEP)
-            batch = self._copied(keys, pack, rows)
+            parts = self._batch(queue)
         except (UnusableKey, NotFound) as unusable:
-            self._set_aside[pack.vault_no] = time.monotonic() + _SET_ASIDE_SECONDS
+            self._set_aside[vault_no] = time.monotonic() + _SET_ASIDE_SECONDS
             self._on_trouble(unusable)
-            return Gain(), True
+            return Gain(), 1
+        if len(parts) == 1 < len(queue) and _joins(queue[0], queue[1]):
+            # One of them fills a batch with its many frames: copied, it would be as small as before.
+            self._unjoined[vault_no] = time.monotonic() + _SET_ASIDE_SECONDS
+            return Gain(), 1
 
-        def switch(tx: Tx, locations: Sequence[Location]) -> bool:
-            relocate.mark_bad(tx, pack.pack_no, batch.damaged)
-            moves = [
-                Moved(row, place.pack, place.offset, place.frame_bytes)
-                for row, place in zip(batch.rows, locations, strict=True)
-            ]
-            relocate.move(tx, pack.pack_no, moves)
-            return packs.exhaust(tx, pack.pack_no)
+        def switch(tx: Tx, locations: Sequence[Location]) -> list[bool]:
+            places = iter(locations)
+            return [part.switch(tx, list(islice(places, len(part.frames)))) for part in parts]
 
-        through = self._writes.submit(batch.frames, switch, purpose=Purpose.FREE)
+        frames = [frame for part in parts for frame in part.frames]
+        through = self._writes.submit(frames, switch, purpose=Purpose.FREE)
         gain = Gain(
-            compacted_packs=int(through and bool(rows)),
-            copied_bytes=sum([frame.frame_bytes for frame in batch.frames]),
-            damaged_frames=len(batch.damaged),
+            compacted_packs=sum(done and part.looked_at > 0 for done, part in zip(through, parts, strict=True)),
+            copied_bytes=sum([frame.frame_bytes for frame in frames]),
+            damaged_frames=sum(len(part.damaged) for part in parts),
         )
-        # Without rows and not exhausted: the pack went while it waited for its turn.
-        return gain, through or not rows
+        # All but the last are whole; that one may go on.
+        return gain, through.index(False) if False in through else len(through)
 
-    def _copied(self, keys: VaultKeys, pack: PackRow, rows: Sequence[FrameRow]) -> _Batch:
-        batch = _Batch([], [], [])
-        room = self._batch_bytes
+    def _batch(self, queue: Sequence[Choice]) -> list[_Part]:
+        """The next frames of the first pack; and where small packs are to be joined, of those after it."""
+        first = queue[0]
+        keys = self._keys.open(first.pack.vault_uid)
+        parts: list[_Part] = []
+        room, frames_left = self._batch_bytes, max(_FRAMES_PER_STEP, self._batch_bytes // MIB * _FRAMES_PER_MIB)
+        for choice in queue:
+            if parts and not _joins(first, choice):
+                break
+            with self._catalog.snapshot() as tx:
+                rows = relocate.sound_frames(tx, choice.pack.pack_no, frames_left)
+            part = self._copied(keys, choice.pack, rows, room, at_least_one=not parts)
+            parts.append(part)
+            room -= sum([frame.frame_bytes for frame in part.frames])
+            frames_left -= len(rows)
+            if part.looked_at < len(rows) or frames_left <= 0 or room <= 0:
+                break
+        return parts
+
+    def _copied(
+        self, keys: VaultKeys, pack: PackRow, rows: Sequence[FrameRow], room: int, *, at_least_one: bool
+    ) -> _Part:
+        part = _Part(pack)
         for row in rows:
-            if row.frame_bytes > room and (batch.rows or batch.damaged):
+            if row.frame_bytes > room and (part.looked_at or not at_least_one):
                 break
             room -= row.frame_bytes
             place = Location(pack.uid, row.frame_offset, row.frame_bytes)
             try:
                 frame = self._chunks.copy(keys, row.chunk_id, place, row.raw_bytes)
             except Damaged:
-                batch.damaged.append(row)
+                part.damaged.append(row)
                 continue
-            batch.rows.append(row)
-            batch.frames.append(frame)
-        return batch
+            part.rows.append(row)
+            part.frames.append(frame)
+        return part
+
+
+def _joins(first: Choice, other: Choice) -> bool:
+    return first.reason is other.reason is Reason.SMALL and first.pack.vault_no == other.pack.vault_no
