@@ -82,7 +82,7 @@ osd min pg log entries = 100
 [client.rgw]
 rgw data = {folder}/rgw
 # an answer goes out in two segments; the second must not wait until the client confirmed the first
-rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1 tcp_nodelay=1
+rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw thread pool size = 64
 rgw enable usage log = false
 rgw enable ops log = false

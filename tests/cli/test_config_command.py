@@ -200,6 +200,26 @@ def test_the_second_node_needs_the_keys_of_the_first(
     assert "root key" in answer.said("keys")
 
 
+def test_commands_that_open_a_store_use_the_file_in_its_directory(
+    node: list[str], rgw_server: RadosGateway, bucket: S3Options, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    directory = tmp_path / "node"
+    directory.mkdir(0o700)
+    (tmp_path / "url").write_text(node[3])
+    lines = {flag[2:].replace("-", "_"): value for flag, value in zip(node[4::2], node[5::2], strict=True)}
+    options = "".join(f'{word} = "{value}"\n' for word, value in {**lines, "catalog_file": "../url"}.items())
+    (directory / "holdfast.toml").write_text(options)
+    assert run(["vault", "create", "photos", "--store", str(directory)]) == 0
+    assert run(["vault", "list", "--store", str(directory)]) == 0
+    assert "photos" in capsys.readouterr().out
+    assert not (directory / "catalog").exists()
+    assert objects(rgw_server, bucket)
+    with (directory / "holdfast.toml").open("a") as file:
+        file.write("treads = 3\n")
+    assert run(["points", "--store", str(directory)]) == 1
+    assert "holdfast.toml: treads is no option: did you mean threads?" in capsys.readouterr().err
+
+
 def test_a_database_of_a_newer_program_of_another_encoding_or_with_too_few_connections_is_told(
     node: list[str], postgres_server: Postgres, postgres_url: str, capsys: pytest.CaptureFixture[str]
 ):

@@ -1,7 +1,7 @@
 """A whole store with the stages of collecting garbage over it, each to be stepped by hand."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,9 +11,11 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.model.purpose import Purpose
-from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
 from holdfast.observe.logs import open_log
+from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
 from holdfast.upkeep.gain import Gain
+from holdfast.wire.batch import PutRecord, encode
+from tests.backends import Place
 from tests.dataplane.rig import Rig
 
 R = TypeVar("R")
@@ -30,13 +32,19 @@ class Yard(Rig):
     """Opened again over the same folder, it is a new process: packs of the one before are closed."""
 
     def __init__(
-        self, folder: Path, *, disk: RoomyDisk | None = None, pack_bytes_max: int = PACK_BYTES_MAX_DEFAULT
+        self, place: Place | Path, *, disk: RoomyDisk | None = None, pack_bytes_max: int = PACK_BYTES_MAX_DEFAULT
     ) -> None:
-        super().__init__(folder, disk=disk, pack_bytes_max=pack_bytes_max)
+        super().__init__(place, disk=disk, pack_bytes_max=pack_bytes_max)
         parts = Parts(self.catalog, self, self.blobs, self.store.chunks, self.ring, self.packs, self.writer, self.clock)
         writes = FencedWrites(self, self.clock, COLLECTOR, self.writer)
         self.collection = collection(parts, writes, NoRecords(), open_log("error", "json", io.StringIO()))
         self.before_submit: Callable[[], None] = lambda: None
+
+    def close(self) -> None:
+        if self.catalog.parallel:
+            # Nobody watches for its silence here.
+            self.writer.leave()
+        super().close()
 
     def submit(
         self,
@@ -50,7 +58,7 @@ class Yard(Rig):
 
     def reopened(self, *, disk: RoomyDisk | None = None) -> "Yard":
         self.close()
-        return Yard(self.folder, disk=disk)
+        return Yard(self.place, disk=disk)
 
     def collect_all(self, threshold: int = 20) -> Gain:
         """Everything that there is to do, and what it came to."""
@@ -70,6 +78,11 @@ class Yard(Rig):
         for name in deleted:
             self.call("DeleteObject", BackupJobId=job, ObjectName=name)
         return self.commit(job)
+
+    def put_together(self, job_id: str, objects: Mapping[str, bytes]) -> None:
+        """All of them in one request, and so in one pack."""
+        records = [PutRecord(name, None, data, None) for name, data in objects.items()]
+        self.call("PutObjects", BackupJobId=job_id, Objects=encode(records))
 
     def delete_point(self, uid: str) -> None:
         from holdfast.catalog import recovery_points
@@ -100,7 +113,7 @@ class Yard(Rig):
     def check_accounts(self) -> None:
         """What must be true of every store at every moment."""
         unmeasured_or_true = """
-            SELECT p.pack_no, p.bytes, p.dead_bytes, coalesce(sum(c.frame_bytes), 0) FROM packs p
+            SELECT p.pack_no, p.bytes, p.dead_bytes, CAST(coalesce(sum(c.frame_bytes), 0) AS BIGINT) FROM packs p
             LEFT JOIN chunks c ON c.pack_no = p.pack_no WHERE p.bytes IS NOT NULL AND p.bytes > 48 GROUP BY p.pack_no
         """
         for pack_no, total, dead, live in self.fetch(unmeasured_or_true):
