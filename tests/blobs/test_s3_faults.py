@@ -58,6 +58,12 @@ def test_a_write_whose_answer_was_lost_is_a_write(bucket: S3Options, middleman: 
     assert direct.get("keys/one") == b"mine"
 
 
+def test_a_lost_answer_is_remembered_through_refusals(bucket: S3Options, middleman: Middleman, direct: S3Blobs) -> None:
+    middleman.steps = [lose, answer("429 Too Many Requests"), answer("409 Conflict")]
+    through(bucket, middleman).put("keys/one", b"mine")
+    assert direct.get("keys/one") == b"mine"
+
+
 @pytest.mark.parametrize("first", [lose, answer("503 Slow Down", "SlowDown"), answer("409 Conflict")])
 def test_a_name_that_somebody_else_took_meanwhile_is_taken(
     bucket: S3Options, middleman: Middleman, direct: S3Blobs, first: Step

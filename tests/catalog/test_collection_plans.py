@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.catalog import sql
+from holdfast.catalog.sqlite import SqliteCatalog
 from tests.upkeep.ledger import Ledger
 
 SMALL_TABLES = ("condemned", "doomed_packs", "late_packs", "holds", "writers", "stretch", "n")
@@ -32,7 +33,7 @@ SEEKS = [
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    ledger = Ledger(tmp_path_factory.mktemp("plans") / "catalog.db")
+    ledger = Ledger(SqliteCatalog(tmp_path_factory.mktemp("plans") / "catalog.db"))
     yield ledger
     ledger.catalog.close()
 

@@ -10,14 +10,15 @@ from holdfast.catalog.transaction import Tx
 from holdfast.model.errors import InvalidState, NotFound
 from holdfast.model.job import BackupJobState, RestoreJobState
 from holdfast.model.lease import is_over, touch_due
+from tests.backends import Backend
 from tests.upkeep.ledger import LEASE, NOW, Ledger
 
 SECOND = 1_000_000
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(tmp_path / "catalog.db")
+def ledger(backend: Backend, tmp_path: Path) -> Iterator[Ledger]:
+    ledger = Ledger(backend.place(tmp_path / "store").catalog())
     yield ledger
     ledger.catalog.close()
 

@@ -7,13 +7,14 @@ import pytest
 
 from holdfast.catalog import objects, sql
 from holdfast.catalog.objects import PageFilter
+from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.transaction import Tx
 from tests.upkeep.ledger import Ledger, view_of
 
 
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    ledger = Ledger(tmp_path_factory.mktemp("plans") / "catalog.db")
+    ledger = Ledger(SqliteCatalog(tmp_path_factory.mktemp("plans") / "catalog.db"))
     yield ledger
     ledger.catalog.close()
 

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from holdfast.catalog import condemned
@@ -31,6 +30,7 @@ from holdfast.upkeep.expiry import Expiry
 from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
 from holdfast.upkeep.survey import Survey
 from holdfast.upkeep.sweeping import Sweeping
+from tests.backends import Place
 from tests.dataplane.rig import CALLER, LEASE_US, Rig
 
 Interlude = Callable[[], object]
@@ -153,8 +153,8 @@ class StoppingBlobs:
 class Stage(Rig):
     """A store with both planes; `slow` does an operation of the data plane that stops where `stops` says."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
         self.stops = Stops()
         self.slow_commits = StoppingCommits(self.commits, self.stops)
         self.slow_catalog = StoppingCatalog(self.catalog, self.stops)
@@ -163,7 +163,7 @@ class Stage(Rig):
             self.store,
             commits=self.slow_commits,
             catalog=self.slow_catalog,
-            chunks=type(self.store.chunks)(self.slow_blobs),
+            chunks=self.place.chunks(self.slow_blobs),
         )
         self.slow_store = store
         self._slow = DataPlane(store)
@@ -274,8 +274,8 @@ class Stage(Rig):
         return int(row[0])
 
     def pack_files(self) -> set[str]:
-        """The packs on disk."""
-        return set(self.blobs.list("packs/"))
+        """The packs that lie there."""
+        return set(self.pack_names())
 
 
 class Care:
@@ -291,7 +291,7 @@ class Care:
         self.collector = Collector(catalog, self.writes, self.survey.suspect)
         self.doom = Doom(catalog, self.writes, blobs)
         self.workers = (self.sweeping, self.collector, self.survey, self.doom)
-        chunks = type(stage.store.chunks)(blobs)
+        chunks = stage.place.chunks(blobs)
         self.compactor = Compactor(catalog, self.writes, chunks, stage.ring)
 
     def compact(self, threshold: int = 20) -> None:

@@ -2,13 +2,13 @@
 
 import contextlib
 import itertools
-from pathlib import Path
 
 import pytest
 
 from holdfast.catalog import frames, pack_checks
 from holdfast.catalog.frames import StoredFrame
 from holdfast.catalog.pack_checks import PackToCheck
+from holdfast.chunks.packs import pack_name
 from holdfast.model.errors import Damaged
 from holdfast.upkeep.adding_parity import ParityKeeper
 from holdfast.upkeep.scrub import Scrub
@@ -29,12 +29,11 @@ def frames_of(stage: Stage) -> list[StoredFrame]:
         return frames.of_numbers(tx, [row[0] for row in tx.all("SELECT chunk_no FROM chunks")])
 
 
-def spoil(stage: Stage, frame: StoredFrame) -> Path:
-    path = stage.folder / "blobs" / "packs" / frame.vault.hex() / frame.pack.hex()
-    data = bytearray(path.read_bytes())
-    data[frame.frame_offset + frame.frame_bytes // 2] ^= 1
-    path.write_bytes(data)
-    return path
+def spoil(stage: Stage, frame: StoredFrame) -> str:
+    """Flips a bit of the frame; the name of its pack."""
+    name = pack_name(frame.vault, frame.pack)
+    stage.place.flip(name, frame.frame_offset + frame.frame_bytes // 2)
+    return name
 
 
 def test_frames_that_are_moved_while_they_are_checked_are_not_damaged(stage: Stage) -> None:
@@ -100,13 +99,13 @@ def test_a_damaged_frame_is_a_duplicate_of_nothing_from_the_moment_that_it_is_ma
 def test_a_damaged_frame_that_is_being_copied_is_marked_by_one_and_left_by_the_other(stage: Stage) -> None:
     wasteful(stage)
     [frame] = [frame for frame in frames_of(stage) if frame.raw_bytes == len(KEPT)]
-    path = spoil(stage, frame)
+    name = spoil(stage, frame)
     stage.stops.before("submit", lambda: stage.checker().check([frame]))
     stage.care(slow=True).compact()
     assert stage.stops.all_reached
     assert stage.count("chunks WHERE bad = 1") == 1
     stage.clean()
-    assert path.exists()
+    assert name in stage.pack_files()
 
 
 def test_a_pack_that_goes_while_it_is_scrubbed_gets_no_date_and_no_blame(stage: Stage) -> None:

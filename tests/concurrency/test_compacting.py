@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from holdfast.chunks.packs import pack_name
 from holdfast.model.errors import Damaged, HoldfastError, Unavailable
 from holdfast.packfile.layout import FRAME_HEADER_BYTES, decode_frame_header
 from tests.concurrency.stage import Stage
@@ -122,10 +123,8 @@ def test_a_frame_that_is_damaged_is_not_copied_as_if_it_were_sound(stage: Stage)
             "SELECT p.uid, v.uid FROM packs p JOIN vaults v ON v.vault_no = p.vault_no WHERE p.pack_no = :no",
             {"no": pack_no},
         )
-    path = stage.folder / "blobs" / "packs" / vault.hex() / pack.hex()
-    data = bytearray(path.read_bytes())
-    data[offset + 1000] ^= 1
-    path.write_bytes(data)
+    name = pack_name(vault, pack)
+    stage.place.flip(name, offset + 1000)
     stage.compact()
     assert place_of(stage) == before
     assert stage.count("chunks WHERE bad = 1") == 1
@@ -136,7 +135,7 @@ def test_a_frame_that_is_damaged_is_not_copied_as_if_it_were_sound(stage: Stage)
     assert stage.contents(reading) == {"x": KEPT}
     stage.close_packs()
     stage.compact()
-    assert not path.exists()
+    assert name not in stage.pack_files()
     assert stage.contents(reading) == {"x": KEPT}
 
 
@@ -193,7 +192,7 @@ def test_after_a_rotation_compaction_seals_what_is_left_under_the_new_key(stage:
             "SELECT p.uid, v.uid FROM packs p JOIN vaults v ON v.vault_no = p.vault_no WHERE p.pack_no = :no",
             {"no": pack_no},
         )
-    name = f"packs/{vault.hex()}/{pack.hex()}"
+    name = pack_name(vault, pack)
     assert decode_frame_header(stage.blobs.read(name, offset, FRAME_HEADER_BYTES)).key_number == 2
 
 

@@ -13,10 +13,7 @@ DATA = bytes(range(256)) * 20
 def damage(stage: Stage) -> None:
     """Flips a bit in every pack; what was looked up before and what is read after it is damaged."""
     for name in stage.pack_files():
-        path = stage.folder / "blobs" / name
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 1
-        path.write_bytes(data)
+        stage.place.flip(name, stage.blobs.size(name) // 2)
 
 
 def committed(stage: Stage) -> tuple[str, str]:

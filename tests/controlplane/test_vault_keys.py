@@ -13,7 +13,7 @@ from holdfast.model import checksum
 from holdfast.model.errors import InvalidInput, InvalidState, NotFound, Unavailable
 from holdfast.packfile.layout import decode_frame_header
 from holdfast.testing.faulty_disk import FaultyDisk
-from tests.backends import embedded_only
+from tests.backends import Backend, embedded_only
 from tests.controlplane.conftest import Hands
 
 
@@ -42,17 +42,22 @@ def old_packs(hands: Hands) -> set[bytes]:
         return {row[0] for row in tx.all("SELECT uid FROM packs WHERE old_key = 1")}
 
 
-def test_after_a_rotation_frames_have_the_new_key_and_a_pack_of_their_own(keyed: Hands) -> None:
+def test_after_a_rotation_frames_have_the_new_key_and_a_pack_of_their_own(keyed: Hands, backend: Backend) -> None:
     keyed.call("CreateBackupVault", BackupVaultName="other")
     first, one = written(keyed, b"first")
     other, _ = written(keyed, b"other", "other")
-    assert keyed.call("RotateVaultKey", BackupVaultName="default") == {"KeyNumber": 2, "Packs": 1}
+    rotated = keyed.call("RotateVaultKey", BackupVaultName="default")
+    assert rotated == {"KeyNumber": 2, "Packs": len(old_packs(keyed))}
     second, two = written(keyed, b"second")
     assert (one, two) == (1, 2)
     assert second not in (first, other)
-    assert old_packs(keyed) == {first}
-    assert keyed.call("RotateVaultKey", BackupVaultName="default") == {"KeyNumber": 3, "Packs": 1}
-    assert old_packs(keyed) == {first, second}
+    assert keyed.call("RotateVaultKey", BackupVaultName="default")["KeyNumber"] == 3
+    assert {first, second} <= old_packs(keyed)
+    assert other not in old_packs(keyed)
+    if not backend.is_shared:
+        # In a bucket the packs that are announced count too: whoever fills one may have sealed before the rotation.
+        assert rotated["Packs"] == 1
+        assert old_packs(keyed) == {first, second}
 
 
 def test_who_sealed_before_the_rotation_writes_on(keyed: Hands) -> None:

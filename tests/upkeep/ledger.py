@@ -1,17 +1,16 @@
-"""The catalog's functions as a backup job uses them, on a real catalog file; one vault."""
+"""The catalog's functions as a backup job uses them, on a real catalog; one vault."""
 
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from holdfast.catalog import backup_jobs, chunk_index, leases, objects, packs, recovery_points, sweep, vaults
 from holdfast.catalog.backup_jobs import BackupJobRow, NewBackupJob
 from holdfast.catalog.chunk_index import NewChunk
 from holdfast.catalog.objects import ObjectRow, PageFilter, View
+from holdfast.catalog.port import Catalog
 from holdfast.catalog.recovery_points import NewRecoveryPoint
-from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.catalog.sweep import Batch
 from holdfast.catalog.transaction import Tx
 from holdfast.catalog.vaults import VaultRow
@@ -33,8 +32,8 @@ class Seen:
 class Ledger:
     """A catalog and the few things that tests do to it again and again."""
 
-    def __init__(self, path: Path, first_number: int = 1) -> None:
-        self.catalog = SqliteCatalog(path)
+    def __init__(self, catalog: Catalog, first_number: int = 1) -> None:
+        self.catalog = catalog
         self.numbers = itertools.count(first_number)
         self.vault_no, self.chunk_no = self.write(self._found)
 

@@ -10,6 +10,7 @@ from holdfast.catalog.transaction import Tx
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.model.purpose import Purpose
 from holdfast.upkeep.sweeping import Sweeping
+from tests.backends import Backend
 from tests.upkeep.ledger import NOW, Ledger, view_of
 
 R = TypeVar("R")
@@ -30,8 +31,8 @@ class Counting:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(tmp_path / "catalog.db")
+def ledger(backend: Backend, tmp_path: Path) -> Iterator[Ledger]:
+    ledger = Ledger(backend.place(tmp_path / "store").catalog())
     yield ledger
     ledger.catalog.close()
 

@@ -7,11 +7,19 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from holdfast.catalog import collect, objects, recovery_points, sweep
 from holdfast.catalog.backup_jobs import BackupJobRow
 from holdfast.catalog.sweep import Batch
+from tests.backends import Backend
 from tests.upkeep.ledger import Ledger, Seen, view_of
 
 SOURCES = ("alpha", "beta")
@@ -38,10 +46,12 @@ class Series:
 
 
 class Versions(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, backend: Backend) -> None:
         super().__init__()
+        self.backend = backend
         self.folder = Path(tempfile.mkdtemp())
-        self.ledger = Ledger(self.folder / "catalog.db")
+        self.place = backend.place(self.folder)
+        self.ledger = Ledger(self.place.catalog())
         self.series = {name: Series() for name in SOURCES}
 
     # Every example begins with some history, so that the short life of an example reaches deep states.
@@ -149,7 +159,7 @@ class Versions(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.ledger.catalog.close()
-        self.ledger = Ledger(self.folder / "catalog.db", first_number=next(self.ledger.numbers))
+        self.ledger = Ledger(self.place.catalog(), first_number=next(self.ledger.numbers))
 
     @invariant()
     def every_kept_point_and_every_running_job_shows_what_the_model_shows(self) -> None:
@@ -195,10 +205,18 @@ class Versions(RuleBasedStateMachine):
             self.every_kept_point_and_every_running_job_shows_what_the_model_shows()
         finally:
             self.ledger.catalog.close()
+            self.backend.clear()
             shutil.rmtree(self.folder)
 
 
-TestVersions = Versions.TestCase
-TestVersions.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+def test_every_view_shows_what_the_dictionary_shows_whatever_happens(backend: Backend) -> None:
+    run_state_machine_as_test(
+        lambda: Versions(backend),
+        settings=settings(
+            # A restart and its statements cost more on a server.
+            max_examples=15 if backend.is_shared else 60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )

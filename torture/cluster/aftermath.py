@@ -17,7 +17,8 @@ from torture.section import Report
 
 _EVERYTHING = 1_000_000
 _COLLECTIONS = 3
-_COLLECT_CALLS_MAX = 300
+_COLLECT_CALLS_MAX = 100
+_COLLECT_CALLS_TOLD = 10
 _NUMBER = 100
 """Of the client that looks; those that work have smaller ones."""
 
@@ -80,6 +81,8 @@ class Aftermath:
         for _ in range(_COLLECTIONS):
             for number, done in enumerate(api.collect_all_garbage(compact_threshold=1)):
                 self.counts["bytes freed at the end"] += done.freed_bytes
+                if number % _COLLECT_CALLS_TOLD == _COLLECT_CALLS_TOLD - 1:
+                    self._report(f"still collecting: {done}")
                 if done.hold:
                     self.wrong.append(f"collection is held: {done.hold}")
                     return

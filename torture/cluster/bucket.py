@@ -31,7 +31,7 @@ class Census:
     doomed: frozenset[str]
     """On their way out."""
     strangers: frozenset[str]
-    """Objects in the bucket that are neither packs, nor parity of known packs, nor keys; and unfinished uploads."""
+    """Objects in the bucket that are no packs, no parity of known packs, no keys, no marks; and unfinished uploads."""
 
     def orphans(self) -> frozenset[str]:
         """In the bucket, and nobody knows of them."""
@@ -73,7 +73,7 @@ def _census(backing: Backing) -> Census:
         doomed = _names(connection, "SELECT vault_uid, uid FROM doomed_packs")
     stored = {name.removeprefix("packs/") for name in names if name.startswith("packs/")}
     parity = {name.removeprefix("parity/") for name in names if name.startswith("parity/")}
-    others = {name for name in names if not name.startswith(("packs/", "parity/", "keys/"))}
+    others = {name for name in names if not name.startswith(("packs/", "parity/", "keys/", "marks/"))}
     strangers = others | unfinished | {f"parity/{name}" for name in parity - known - doomed}
     return Census(frozenset(stored), known, referred_to, doomed, frozenset(strangers))
 

@@ -1,16 +1,19 @@
 """Judges what nodes logged: trouble with what was taken from them is expected, a defect is not.
 
-A line is judged by its own words, never by when it was written: whatever database and bucket do, the answer must be
-trouble that was understood, so that a traceback is a finding at any time.
+A line is judged by its own words, never by when it was written: whatever database and bucket do, it must come out as
+trouble that was understood, so that a traceback that ends with anything else is a finding at any time.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 _DEFECT_LEVELS = {"error", "critical"}
 _SHOWN_MAX = 700
+_TROUBLE = re.compile(r"holdfast\.model\.errors\.(Unavailable|Transient|WriterEnded)\b")
+"""Errors that say that database or bucket are away, or that others took the node for dead."""
 _SHELL = {"Killed", "Terminated"}
 """What the shell that holds a node's process says of its end."""
 
@@ -30,7 +33,9 @@ def findings(log: Path, counts: Counter[str]) -> list[str]:
             found.setdefault(line[:60], f"{log}: {line[:_SHOWN_MAX]}")
             continue
         level = event.get("level", "")
-        if "exception" in event or level in _DEFECT_LEVELS:
+        if _TROUBLE.match(_last_line(event)):
+            counts[f"{event.get('event')}: {_last_line(event).partition(':')[0].rpartition('.')[2]}"] += 1
+        elif "exception" in event or level in _DEFECT_LEVELS:
             found.setdefault(_kind(event), f"{log}: {line[:_SHOWN_MAX]}")
         elif level == "warning":
             counts[str(event.get("event"))] += 1
@@ -45,5 +50,9 @@ def _lines(log: Path) -> Iterator[str]:
 
 
 def _kind(event: dict[str, object]) -> str:
-    last = str(event.get("exception", "")).strip().rpartition("\n")[2]
-    return f"{event.get('event')} {event.get('level')} {last[:80]}"
+    return f"{event.get('event')} {event.get('level')} {_last_line(event)[:80]}"
+
+
+def _last_line(event: dict[str, object]) -> str:
+    """What a traceback ends with: the error that came out."""
+    return str(event.get("exception", "")).strip().rpartition("\n")[2]

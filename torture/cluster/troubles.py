@@ -36,7 +36,7 @@ class Kind(Enum):
 
 
 DATABASE, BUCKET = "database", "bucket"
-_GAP_SECONDS = (0.4, 3.5)
+_GAP_SECONDS = (0.5, 5.0)
 _LINK_SECONDS = (0.5, 6.0)
 _SHORT_SECONDS = (0.2, 2.5)
 _DOWN_SECONDS = (0.1, 3.0)

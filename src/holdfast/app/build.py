@@ -36,7 +36,7 @@ from holdfast.controlplane.vault_keys import VaultKeys
 from holdfast.dataplane.service import DataPlane
 from holdfast.dataplane.store import Store
 from holdfast.model.clock import Clock, SystemClock
-from holdfast.model.errors import AlreadyExists
+from holdfast.model.errors import AlreadyExists, Transient, Unavailable
 from holdfast.model.token import TokenMint
 from holdfast.observe.logs import Logger
 from holdfast.observe.metrics import Metrics
@@ -157,7 +157,7 @@ class System:
         if is_first:
             clear_stale_drafts(catalog, commits)
         if joins:
-            heartbeat = Heartbeat(catalog, commits, writer)
+            heartbeat = Heartbeat.of(catalog, commits, writer, silent_seconds=options.node_silence_seconds)
             self._closing.callback(heartbeat.close)
         tokens = TokenMint(keys.token_key())
         chunks = MeasuredChunks(places.cached, metrics, fresh=None if places.cached is blobs else blobs)
@@ -229,6 +229,10 @@ def _key_reporter(log: Logger) -> Callable[[str | None], None]:
 
 def _reporter(log: Logger) -> Callable[[Worker, Exception], None]:
     def report(worker: Worker, trouble: Exception) -> None:
-        log.error("upkeep failed", part="upkeep", worker=name_of(worker), exc_info=trouble)
+        if isinstance(trouble, Unavailable | Transient):
+            # The disk is full, or the database is away: others are told as well, and it passes.
+            log.warning("upkeep waits", part="upkeep", worker=name_of(worker), reason=trouble.message)
+        else:
+            log.error("upkeep failed", part="upkeep", worker=name_of(worker), exc_info=trouble)
 
     return report

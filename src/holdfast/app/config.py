@@ -19,7 +19,12 @@ from holdfast.blobs.s3_options import S3Options
 from holdfast.catalog.postgres_options import PostgresOptions
 from holdfast.chunks.commit_options import CommitOptions
 from holdfast.model.errors import InvalidInput
-from holdfast.model.limits import CHUNK_BYTES_MAX, JOB_LEASE_SECONDS_DEFAULT, SCRUB_DAYS_DEFAULT
+from holdfast.model.limits import (
+    CHUNK_BYTES_MAX,
+    JOB_LEASE_SECONDS_DEFAULT,
+    NODE_SILENCE_SECONDS_DEFAULT,
+    SCRUB_DAYS_DEFAULT,
+)
 from holdfast.observe.log_words import LogFormat, LogLevel
 from holdfast.server.tls import Tls
 
@@ -44,6 +49,8 @@ class StoreOptions:
     job_lease_seconds: int = JOB_LEASE_SECONDS_DEFAULT
     reserve_bytes: int = RESERVE_BYTES_DEFAULT
     """Room kept back for deleting and collecting on a full disk."""
+    node_silence_seconds: int = NODE_SILENCE_SECONDS_DEFAULT
+    """A process that shares the store and gives no sign of life for so long is taken for dead."""
     scrub_days: int = SCRUB_DAYS_DEFAULT
     """Within so many days every pack is read once."""
     parity_percent: int = 0
@@ -132,6 +139,7 @@ def _store(sources: Sources) -> StoreOptions:
         job_lease_seconds=sources.value(words.JOB_LEASE),
         reserve_bytes=sources.value(words.RESERVE),
         scrub_days=sources.value(words.SCRUB_DAYS),
+        node_silence_seconds=sources.value(words.NODE_SILENCE),
         parity_percent=sources.value(words.PARITY),
         unlock=_unlock(sources),
         catalog=_catalog(sources),

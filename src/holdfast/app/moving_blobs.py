@@ -112,8 +112,8 @@ class BlobCopy:
         if self._differing:
             named = ", ".join(sorted(self._differing)[:_NAMED_MAX])
             raise Damaged(
-                f"{len(self._differing):,} blobs at {self.target.where} are not what was copied there ({named}): run the"
-                " command again, and they are copied anew; look into that place if it happens again"
+                f"{len(self._differing):,} blobs at {self.target.where} are not what was copied there ({named}): run"
+                " the command again, and they are copied anew; look into that place if it happens again"
             )
 
     def remove_others(self, wanted: Iterable[Wanted]) -> None:

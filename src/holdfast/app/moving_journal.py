@@ -66,11 +66,6 @@ class Journal:
         """The file stays."""
         os.close(self._descriptor)
 
-    def remove(self) -> None:
-        """The move is over. What cannot be removed is rubbish that the next move overwrites."""
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-
     def _keep(self, entry: Entry) -> None:
         with self._lock:
             if entry.sha256 is None:
@@ -105,3 +100,9 @@ class Journal:
             os.write(self._descriptor, text)
         except OSError as failed:
             raise write_error(failed, "write", self._path) from failed
+
+
+def forget(directory: Path) -> None:
+    """The move is over. What cannot be removed is rubbish that another move would overwrite."""
+    with contextlib.suppress(OSError):
+        (directory / JOURNAL_NAME).unlink()

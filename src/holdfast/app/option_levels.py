@@ -49,6 +49,7 @@ class Flags:
     job_lease: str | None = None
     reserve: str | None = None
     scrub_days: str | None = None
+    node_silence: str | None = None
     parity: str | None = None
     root_key_file: str | None = None
     credentials_file: str | None = None

@@ -81,7 +81,7 @@ class S3Connections:
             "allow_http": options.endpoint is not None and options.endpoint.startswith("http://"),
             "connect_timeout": timedelta(seconds=options.connect_seconds),
             # While a body is sent nothing is read, so for an upload both are the same.
-            
+            "read_timeout": timedelta(seconds=total if room else options.stall_seconds),
             "timeout": timedelta(seconds=total),
             "pool_idle_timeout": timedelta(seconds=_IDLE_SECONDS),
         }

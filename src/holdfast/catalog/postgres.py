@@ -73,7 +73,7 @@ class PostgresCatalog:
             try:
                 tx.say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield tx
-                tx.say("ROLLBACK")
+                tx.say("COMMIT")
                 pipeline.end()
             except psycopg.Error:
                 pipeline.abandon()
@@ -121,7 +121,10 @@ class PostgresCatalog:
                 outcomes = [_step(tx, step, single=len(trial.steps) == 1) for step in trial.steps]
                 pipeline.wait()
                 committing = True
-                tx.say("COMMIT" if len(outcomes) != 1 or outcomes[0].error is None else "ROLLBACK")
+                if len(outcomes) == 1 and outcomes[0].error is not None:
+                    tx.undo("ROLLBACK")
+                else:
+                    tx.say("COMMIT")
                 pipeline.end()
                 return outcomes
             except psycopg.Error as error:
@@ -201,7 +204,7 @@ def _step(tx: PostgresTx, step: Callable[[Tx], object], *, single: bool) -> Outc
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it undoes this step alone and reaches its caller
         if not single:
-            tx.say("ROLLBACK TO step")
+            tx.undo("ROLLBACK TO step")
         return Outcome(error=error)
     if not single:
         tx.say("RELEASE step")

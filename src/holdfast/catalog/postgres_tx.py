@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 from psycopg.adapt import Buffer, Dumper
-from psycopg.pq import Format
+from psycopg.pq import ExecStatus, Format
 from psycopg.raw_cursor import RawCursor
 
 from holdfast.catalog.postgres_sql import translated
@@ -105,6 +105,10 @@ class PostgresTx:
         """A statement without parameters whose answer nobody waits for."""
         self._cursor().execute(text)
 
+    def undo(self, what: str) -> None:
+        """`ROLLBACK`, or one to a savepoint; on return it is done."""
+        self._pipeline.outside(lambda: undo(self._connection, what))
+
     def _ask(self, statement: str, params: Params) -> RawCursor[Row]:
         text, words = translated(statement)
         return self._cursor().execute(text, [params[word] for word in words], prepare=True)
@@ -119,6 +123,17 @@ class PostgresTx:
         with self._cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(tuple(int(one) if isinstance(one, bool) else one for one in row))
+
+
+def undo(connection: Connection[Row], what: str) -> None:
+    """Rolls back past the library, which takes every ROLLBACK for a reason to prepare all its statements anew.
+
+    (It also sends the order to forget them behind the next statement, in a pipeline behind one that it has just
+    prepared.) Raises psycopg.OperationalError.
+    """
+    result = connection.pgconn.exec_(what.encode())
+    if result.status != ExecStatus.COMMAND_OK:
+        raise psycopg.OperationalError(f"{what} was refused: {result.error_message.decode('utf-8', 'replace')}")
 
 
 class Piped:
@@ -148,7 +163,7 @@ class Piped:
         with suppress(psycopg.Error):
             self._entered.close()
         with suppress(psycopg.Error):
-            self._connection.execute("ROLLBACK")
+            undo(self._connection, "ROLLBACK")
 
 
 def _groups(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

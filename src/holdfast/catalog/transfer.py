@@ -21,7 +21,7 @@ _SQL = sql.load("transfer")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that goes along. `key` tells rows apart and orders them; `counted` is the column whose numbers are ours."""
+    """A table that goes along. `key` tells rows apart and orders them; `counted` is the column that counts rows."""
 
     name: str
     key: tuple[str, ...]

@@ -59,6 +59,8 @@ class ServiceFlags:
         Seconds after which a job that nobody touches has expired; by default 86400.
     reserve
         Room kept back so that on a full disk one can still delete and collect; by default 80MiB, 0 for none.
+    node_silence
+        Seconds after which a process that shares the store and gives no sign of life is taken for dead; by default 30.
     scrub_days
         Every pack is read and checked once within so many days; by default 30.
     parity
@@ -105,6 +107,7 @@ class ServiceFlags:
     job_lease: Annotated[str | None, Parameter(metavar="SECONDS")] = None
     reserve: Annotated[str | None, Parameter(metavar="SIZE")] = None
     scrub_days: Annotated[str | None, Parameter(metavar="DAYS")] = None
+    node_silence: Annotated[str | None, Parameter(metavar="SECONDS")] = None
     parity: Annotated[str | None, Parameter(metavar="PERCENT")] = None
     root_key_file: Annotated[str | None, Parameter(metavar="FILE")] = None
     credentials_file: Annotated[str | None, Parameter(metavar="FILE")] = None

@@ -53,6 +53,11 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
 
+    @classmethod
+    def of(cls, catalog: Reader, writes: Writes, writer: Numbered, *, silent_seconds: float) -> "Heartbeat":
+        """One whose signs of life come ten times within the silence that others allow."""
+        return cls(catalog, writes, writer, beat_seconds=silent_seconds / 10, silent_seconds=silent_seconds)
+
     def close(self) -> None:
         """Returns when the thread has ended."""
         self._stop.set()
