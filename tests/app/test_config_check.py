@@ -91,6 +91,16 @@ def test_a_root_key_that_is_missing_damaged_or_another_is_a_failure(store: Path,
     assert verdicts(found(store, root_key_file=str(tmp_path / "none")), "keys") == ["failed"]
 
 
+def test_a_key_of_a_vault_that_does_not_open_is_a_failure(store: Path):
+    [record] = [path for path in (store / "blobs" / "keys").rglob("*.*") if path.is_file()]
+    sealed = record.read_bytes()
+    record.chmod(0o600)
+    record.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    [finding] = [finding for finding in found(store) if finding.part == "keys"]
+    assert finding.verdict == "failed"
+    assert "does not open" in finding.text
+
+
 def test_a_pass_phrase_is_tried_and_its_file_is_named_where_it_cannot_be_read(tmp_path: Path):
     unlock = Unlock(passphrase=PassphraseSource(text="correct horse"))
     System(StoreOptions(tmp_path / "s", reserve_bytes=0, unlock=unlock), Metrics(), open_log("error")).close()

@@ -1,4 +1,4 @@
-"""Rows that go from one database into another, of either kind: nothing is left out, renumbered or put in another order."""
+"""Rows that go from one database into another, of either kind: none is left out, renumbered or out of order."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from scripts.servers.postgres import Postgres
 
 KINDS = ("sqlite", "postgresql")
 # In the order of their UTF-8 bytes, which is not that of UTF-16 or of any language.
-NAMES = ["", "A", "Z", "a", "a b", "aa", "é", "中", "ｚ", "😀", "😀a"]
+NAMES = ["", "A", "Z", "a", "a b", "aa", "é", "中", "\uff5a", "😀", "😀a"]
 
 Opener = Callable[[str], Catalog]
 

@@ -8,7 +8,7 @@ import pytest
 from holdfast.model.errors import HoldfastError, NotFound, Transient, Unavailable
 from holdfast.records import manifest_parts
 from tests.concurrency.stage import Stage
-from tests.concurrency.waste import BIG, lost, replace_writer
+from tests.concurrency.waste import BIG, leave_a_pack, lost, replace_writer
 from tests.dataplane.rig import summary
 
 Reusing = Callable[[Stage, str], object]
@@ -210,6 +210,7 @@ def test_a_collector_that_was_paused_while_another_took_over_removes_nothing(sta
     """It had read what to remove; in its transaction it finds that the chore is another's."""
     lost(stage)
     stage.close_packs()
+    leave_a_pack(stage)
     paused, other = stage.care(slow=True), stage.care()
     before = {"sweeping": 0, "collector": 1, "survey": 2, "doom": 3}[worker]
     for earlier in paused.workers[:before]:

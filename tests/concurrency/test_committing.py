@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from holdfast.model.errors import InvalidState, NotFound
+from holdfast.model.errors import InvalidState, NotFound, Transient
 from holdfast.records import manifest_parts
 from tests.concurrency.stage import Stage
 from tests.dataplane.rig import summary
@@ -148,13 +148,15 @@ def test_two_commits_of_one_job_are_one_and_say_the_same(stage: Stage) -> None:
 
 
 def test_a_commit_that_another_process_took_up_is_not_made_twice(stage: Stage) -> None:
-    """The lock of one commit is the process's own; between processes the transaction decides."""
+    """The lock of one commit is the process's own; between processes the transaction decides, and both are told."""
     job, _ = begun(stage)
     stage.stops.before("submit", lambda: stage.commit(job, DropOpenUploads=True), after=1)
-    with pytest.raises(InvalidState, match="COMPLETED"):
-        stage.slow("CommitBackupJob", BackupJobId=job, DropOpenUploads=True)
+    answer = stage.slow("CommitBackupJob", BackupJobId=job, DropOpenUploads=True)
+    assert stage.stops.all_reached
     assert stage.state(job) == "COMPLETED"
     assert len(stage.points()) == 2
+    assert answer == stage.call("CommitBackupJob", BackupJobId=job)
+    assert str(answer["RecoveryPointArn"]).endswith(stage.points()[0])
     assert stage.contents(stage.restore(stage.points()[0])) == OWN
 
 
@@ -173,7 +175,7 @@ def test_a_commit_that_another_process_has_begun_anew_is_left_to_it(stage: Stage
         raise KeyboardInterrupt
 
     stage.stops.before("submit", begin_anew, after=2)
-    with pytest.raises(InvalidState):
+    with pytest.raises(Transient, match="being committed by another request"):
         stage.slow("CommitBackupJob", BackupJobId=job, DropOpenUploads=True)
     assert stage.stops.all_reached
     assert len(stage.points()) == 1

@@ -2,10 +2,9 @@
 
 import pytest
 
-from holdfast.catalog.sqlite import SqliteCatalog
-from holdfast.catalog.writer import Writer
 from holdfast.model.errors import Damaged, InvalidState, NotFound, Unavailable
 from tests.concurrency.stage import Stage
+from tests.concurrency.waste import end_writer, leave_a_pack
 
 DATA = bytes(range(256)) * 20
 
@@ -92,10 +91,12 @@ def test_a_store_that_another_has_taken_over_acknowledges_nothing_any_more(stage
     job = stage.start()
     upload = stage.open_upload(job, "x")
     stage.put_chunk(job, upload, 0, DATA)
-    other = SqliteCatalog(stage.folder / "catalog.sqlite")
+    other = stage.place.catalog()
     # The lock was taken from under the first: its file was removed, or it lies on a file system that knows no locks.
-    writer = Writer(other, stage.clock.now_us())
+    # Or, where many have the store open, the first gave no sign of life.
+    writer = stage.place.writer(other, stage.clock.now_us())
     assert writer.number > stage.writer.number
+    end_writer(other, stage.writer.number)
     for attempt in (
         lambda: stage.put(job, "y", b"lost"),
         lambda: stage.complete(job, upload, DATA),
@@ -119,6 +120,7 @@ def test_while_a_hold_stands_no_worker_removes_or_moves_anything(stage: Stage, w
     stage.commit(keeping)
     point = stage.commit(job)
     stage.close_packs()
+    leave_a_pack(stage)
     stage.delete_point(point)
     care = stage.care(slow=True)
     order = ["sweeping", "collector", "survey", "compactor", "doom"]

@@ -1,8 +1,13 @@
 """Stores with something to collect or to compact, and another process that is at it."""
 
+import os
 import random
 from dataclasses import dataclass
 
+from holdfast.catalog import writers
+from holdfast.catalog.port import Catalog
+from holdfast.catalog.writer import Writer
+from holdfast.model.purpose import Purpose
 from holdfast.upkeep.fenced import COLLECTOR, FencedWrites
 from tests.concurrency.stage import Care, Stage
 
@@ -30,16 +35,34 @@ def lost(stage: Stage, data: bytes = BIG) -> str:
 
 def wasteful(stage: Stage) -> str:
     """A kept point of one small object `x` in a pack that is mostly dead, and measured; a restore job of the point."""
+    other = stage.start("elsewhere")
+    # In one request, so that both are in one pack also where each group has a pack of its own.
+    stage.put_together(other, {"x": KEPT, "y": DEAD})
+    gone = stage.commit(other)
     keeping = stage.start()
     stage.put(keeping, "x", KEPT)
     kept = stage.commit(keeping)
-    other = stage.start("elsewhere")
-    stage.put(other, "y", DEAD)
-    gone = stage.commit(other)
     stage.close_packs()
     stage.delete_point(gone)
     stage.clean()
     return stage.restore(kept)
+
+
+def leave_a_pack(stage: Stage) -> None:
+    """Another process has begun a pack and ended: somebody must measure it."""
+    catalog = stage.place.catalog()
+    another = Writer(catalog, 0, joins=True)
+    with catalog.snapshot() as tx:
+        [(vault,)] = tx.all("SELECT uid FROM vaults")
+    another.register(vault, os.urandom(16))
+    another.leave()
+    catalog.close()
+
+
+def end_writer(catalog: Catalog, number: int) -> None:
+    """Somebody takes that process for dead."""
+    [outcome] = catalog.run([lambda tx: writers.end(tx, number)], Purpose.FREE)
+    assert outcome.error is None
 
 
 def replace_writer(care: Care, number: int) -> FencedWrites:

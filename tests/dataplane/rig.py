@@ -19,6 +19,8 @@ from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.job import BackupJobState
 from holdfast.model.token import TokenMint
+from holdfast.wire import batch
+from holdfast.wire.batch import PutRecord
 from tests.backends import EmbeddedPlace, Place
 
 CALLER = Caller(access_key_id="HFAKTEST", account="000000000000")
@@ -151,6 +153,11 @@ class Rig:
     def put(self, job_id: str, name: str, data: bytes | None = None, **more: object) -> Mapping[str, object]:
         chunk = {} if data is None else {"InlineChunk": data, "InlineChunkLength": len(data)}
         return self.call("PutObject", BackupJobId=job_id, ObjectName=name, **chunk, **more)
+
+    def put_together(self, job_id: str, contents: Mapping[str, bytes]) -> None:
+        """By one PutObjects."""
+        records = [PutRecord(name, None, data, checksum.digest(data)) for name, data in contents.items()]
+        self.call("PutObjects", BackupJobId=job_id, Objects=batch.encode(records))
 
     def put_chunk(self, job_id: str, upload_id: str, index: int, data: bytes) -> Mapping[str, object]:
         return self.call("PutChunk", Data=data, **self.chunk_params(job_id, upload_id, index, data))

@@ -12,40 +12,29 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.chunks.port import Location
-from holdfast.chunks.store import ChunkStore
-from holdfast.keys.vault_keys import VaultKeys
 from holdfast.model.purpose import Purpose
-from holdfast.packfile.layout import Kind
+from tests.backends import Backend, Place
 from tests.upkeep.turns import Choose, Turns, orders
 from tests.upkeep.yard import Yard, noise
 
 OLD, BOTH, ONLY_BASE, DEAD = noise(1, 3000), noise(2, 3000), noise(3, 3000), noise(4, 20_000)
 
 
-class PausingChunks(ChunkStore):
-    """A chunk store with a pause before each read."""
-
-    pause: Callable[[], None] = staticmethod(lambda: None)
-
-    def read(
-        self, keys: VaultKeys, chunk_id: bytes, location: Location, raw_bytes: int, *, kind: Kind = Kind.CHUNK
-    ) -> bytes:
-        self.pause()
-        return super().read(keys, chunk_id, location, raw_bytes, kind=kind)
-
-
 class World:
     """Two kept points of a source, the newer one about to be a base, in a pack that is half dead."""
 
-    def __init__(self, folder: Path, template: Path, vault_points: tuple[str, str], actors: Sequence[str]) -> None:
-        shutil.copytree(template, folder)
-        self.yard = Yard(folder)
-        self.first, self.base = vault_points
-        chunks = PausingChunks(self.yard.blobs)
-        object.__setattr__(self.yard.store, "chunks", chunks)
+    def __init__(self, place: Place, actors: Sequence[str]) -> None:
+        yard = Yard(place)
+        yard.vault()
+        job = yard.start("home")
+        yard.put_together(job, {"old": OLD, "dead": DEAD, "both": BOTH})
+        yard.call("DeleteObject", BackupJobId=job, ObjectName="dead")
+        self.first = yard.commit(job)
+        self.base = yard.backup("home", {"only": ONLY_BASE}, deleted=["old"])
+        self.yard = yard.reopened()
         self.turns = Turns({name: getattr(self, name) for name in actors})
-        chunks.pause = self.turns.pause  # type: ignore[method-assign]
+        chunks = self.yard.store.chunks
+        chunks.read = self.before(chunks.read)  # type: ignore[method-assign]
         submit = self.yard.commits.submit
 
         def pausing(frames: object, apply: object, purpose: Purpose = Purpose.CHANGE) -> object:
@@ -58,6 +47,15 @@ class World:
         self.restoring = self.yard.restore(self.first)
         self.new: str | None = None
         self.seen: Mapping[str, bytes] = {}
+
+    def before(self, read: Callable[..., bytes]) -> Callable[..., bytes]:
+        """The same with a pause before it."""
+
+        def pausing(*args: object, **more: object) -> bytes:
+            self.turns.pause()
+            return read(*args, **more)
+
+        return pausing
 
     def backup(self) -> None:
         """Inherits from the base and sends again what only the base has, under another name."""
@@ -100,34 +98,16 @@ class World:
         yard.close()
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, str]]:
-    folder = tmp_path_factory.mktemp("template") / "store"
-    folder.mkdir()
-    yard = Yard(folder)
-    yard.vault()
-    first = yard.backup("home", {"old": OLD, "both": BOTH})
-    dead = yard.start("mail")
-    yard.put(dead, "dead", DEAD)
-    base = yard.backup("home", {"only": ONLY_BASE}, deleted=["old"])
-    yard.abort(dead)
-    yard.close()
-    return folder, (first, base)
-
-
 ALL = ("backup", "delete", "collect", "read")
 
 
-def player(
-    tmp_path: Path, template: tuple[Path, tuple[str, str]], actors: Sequence[str] = ALL
-) -> Callable[[Choose], None]:
-    folder, points = template
-
+def player(backend: Backend, tmp_path: Path, actors: Sequence[str] = ALL) -> Callable[[Choose], None]:
     def play(choose: Choose) -> None:
-        shutil.rmtree(tmp_path / "world", ignore_errors=True)
-        world = World(tmp_path / "world", folder, points, actors)
+        world = World(backend.place(tmp_path / "world"), actors)
         world.turns.play(choose)
         world.check()
+        backend.clear()
+        shutil.rmtree(tmp_path / "world", ignore_errors=True)
 
     return play
 
@@ -138,21 +118,18 @@ def player(
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else None,
 )
 def test_no_order_with_few_interruptions_loses_a_byte(
-    tmp_path: Path,
-    template: tuple[Path, tuple[str, str]],
-    actors: tuple[str, ...],
-    interruptions: int,
-    at_least: int,
+    backend: Backend, tmp_path: Path, actors: tuple[str, ...], interruptions: int, at_least: int
 ) -> None:
-    played = ["".join(order) for order in orders(player(tmp_path, template, actors), interruptions)]
+    played = ["".join(order) for order in orders(player(backend, tmp_path, actors), interruptions)]
     assert len(set(played)) == len(played) >= at_least
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_order_by_chance_loses_a_byte(tmp_path: Path, template: tuple[Path, tuple[str, str]], seed: int) -> None:
+def test_no_order_by_chance_loses_a_byte(backend: Backend, tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
-    play = player(tmp_path, template)
-    for _ in range(25):
+    play = player(backend, tmp_path)
+    # A world costs more on servers.
+    for _ in range(8 if backend.is_shared else 25):
         play(lambda waiting, _: dice.choice(waiting))
 
 

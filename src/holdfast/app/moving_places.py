@@ -5,7 +5,8 @@ up to date under one; where nobody has it open, nobody can open it while it move
 move at a time, and what is in it that is another store's is refused, not overwritten.
 """
 
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from holdfast.model.errors import InvalidInput, InvalidState, Unavailable
 
 _PROBES = "probe/"
 _CREDENTIALS_BYTES_MAX = 64 * 1024
+_LOOKS_MAX, _AGAIN_SECONDS = 5, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,11 @@ def _open_file(options: StoreOptions, path: Path, *, in_use: bool) -> Catalog:
             f"the service that has {options.directory} open speaks schema {schema} of the catalog, and this program"
             f" {known}: restart it with this program, or stop it while the store moves"
         )
+    for _ in range(_LOOKS_MAX):
+        # Somebody may be folding the log in at this moment.
+        with suppress(Unavailable), transfer.writers_waiting(path):
+            return open_catalog(options)
+        time.sleep(_AGAIN_SECONDS)
     with transfer.writers_waiting(path):
         return open_catalog(options)
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -126,7 +127,7 @@ class _Supervisor:
         self._stopping = asyncio.Event()
         self._failure: HoldfastError | None = None
 
-    async def run(self, ready: "Callable[[], None]") -> None:
+    async def run(self, ready: Callable[[], None]) -> None:
         """Returns when all workers have ended after a signal; `ready` is called when all serve for the first time.
 
         Raises Unavailable, saying why, where they cannot be started.

@@ -15,41 +15,37 @@ import traceback
 from contextlib import ExitStack
 from typing import NoReturn
 
+from holdfast.app.attendant import Attendant
 from holdfast.app.build import System
 from holdfast.app.process import made_ready, serve_system
-from holdfast.app.worker_channel import Ready, Refused, Start, to_worker
+from holdfast.app.worker_channel import Ready, Refused, Start
+from holdfast.app.worker_tie import Tie
 from holdfast.model.errors import HoldfastError
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
 from holdfast.observe.worker_numbers import WorkerNumbers
 
-_ALIVE_SECONDS = 2.0
-_TICK_SECONDS = 1.0
-_REMOVED_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1
 
 
 def main() -> NoReturn:
     """What the supervisor starts."""
-    connection = socket.socket(fileno=int(sys.argv[1]))
-    lines = connection.makefile("rb")
-    start = to_worker(lines.readline())
-    assert isinstance(start, Start)
+    tie = Tie(socket.socket(fileno=int(sys.argv[1])))
+    start = tie.start()
     _die_with(start.supervisor)
-    tie = Tie(connection)
     try:
         _serve(start, tie)
     except HoldfastError as refused:
         tie.send(Refused(refused.message))
         sys.exit(1)
-    except Exception as defect:  # noqa: BLE001 - a defect, like any other; the supervisor is told in a line
+    except Exception as defect:  # noqa: BLE001 - a defect; whoever runs the service gets a line and the traceback
         traceback.print_exc()
         tie.send(Refused(f"an unexpected error: {type(defect).__name__}: {defect}"))
         sys.exit(1)
     sys.exit(0)
 
 
-def _serve(start: Start, tie: "Tie") -> None:
+def _serve(start: Start, tie: Tie) -> None:
     options = start.options
     log = open_log(options.log_level, options.log_format).bind(worker=start.place)
     metrics = Metrics(WorkerNumbers(start.numbers, start.place))
@@ -58,8 +54,7 @@ def _serve(start: Start, tie: "Tie") -> None:
         closing.callback(listener.close)
         system = System(options.store, metrics, log, joins=True)
         closing.callback(system.close)
-        metrics.started()
-        attendant = Attendant(tie, system, metrics)
+        attendant = Attendant(tie, system, metrics, log)
         closing.callback(attendant.close)
         serve_system(options, system, listener, metrics, log, lambda: tie.send(Ready()))
         log.info("stopped")
@@ -70,3 +65,7 @@ def _die_with(supervisor: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -163,6 +163,10 @@ class LocalBlobs:
             for entry in os.scandir(self._root / _TEMPORARY):
                 self._forget(Path(entry.path))
 
+    def let_go_of_removed(self) -> None:
+        """Close files that another process has removed: as long as they are kept open they take their room."""
+        self._open_files.forget_removed()
+
     def close(self) -> None:
         """Let go of the files that are kept open for reading. The store may be used again."""
         self._open_files.close()

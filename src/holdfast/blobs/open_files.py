@@ -54,6 +54,15 @@ class OpenFiles:
             if file is not None:
                 self._retire(file)
 
+    def forget_removed(self) -> None:
+        """Stop keeping files open whose name is gone already, by whomever."""
+        with self._lock:
+            for key, file in list(self._files.items()):
+                # A descriptor that cannot be asked is as good as one whose file is gone.
+                if _is_gone(file.descriptor):
+                    del self._files[key]
+                    self._retire(file)
+
     def close(self) -> None:
         """Close every file; those being read close when their reader leaves."""
         with self._lock:
@@ -90,6 +99,13 @@ class OpenFiles:
         file.retired = True
         if file.readers == 0:
             _close(file.descriptor)
+
+
+def _is_gone(descriptor: int) -> bool:
+    try:
+        return os.fstat(descriptor).st_nlink == 0
+    except OSError:
+        return True
 
 
 def _close(descriptor: int) -> None:

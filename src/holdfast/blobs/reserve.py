@@ -3,12 +3,14 @@
 A file of a fixed length that holds nothing. While it is there whole, the store takes whatever comes. When the disk has
 run full, whoever frees room (a deletion, a collection) may have it released; from then on nothing else is taken until
 it is whole again. What is always true here: the reserve is taken up again only where the disk tells of room for all of
-it, so that trying takes nothing from those who write meanwhile. On file systems that compress or copy on write, a
+it, so that trying takes nothing from those who write meanwhile. Several processes may share one reserve: what counts is
+the file, which each looks at before it takes something, and only one makes it at a time. On file systems that compress or copy on write, a
 length that is allocated may promise nothing; then a full disk needs room made by hand.
 """
 
 import contextlib
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Callable
@@ -39,19 +41,23 @@ class Reserve:
         self._bytes_kept = bytes_kept
         self._disk: RoomyDisk = SystemDisk() if disk is None else disk
         self._lock = threading.Lock()
-        self._whole: bool = self._is_there()
+        self._kept = self._is_there()
+        """Whether there was a file when this process last looked; a disk may not be able to keep one."""
+        self._whole = self._kept
         if not self._whole:
-            self._drop()
             self._whole = self._make()
 
     @property
     def whole(self) -> bool:
         """Whether all of the room is kept."""
+        if self._whole and self._kept and not self._is_there():
+            # Another process has released it.
+            self._whole = False
         return self._whole
 
     def ensure(self) -> bool:
         """Whether the reserve is whole, after an attempt to make it so if it is not."""
-        if not self._whole:
+        if not self.whole:
             with self._lock:
                 self._whole = self._make()
         return self._whole
@@ -68,33 +74,55 @@ class Reserve:
     def release(self) -> bool:
         """Gives the room to the file system; False if there was none to give."""
         with self._lock:
-            if not self._bytes_kept or not self._path.exists():
+            believed, self._whole = self._whole and self._kept, False
+            if not self._bytes_kept:
                 return False
-            self._whole = False
+            if not self._path.exists():
+                # If it was there when we last looked, another process has just given it.
+                return believed
             return self._drop()
 
     def _make(self) -> bool:
-        if not self._bytes_kept:
-            return True
+        self._kept = False
         try:
-            if self._disk.free_bytes(self._path.parent) < self._bytes_kept + _MARGIN_BYTES:
-                return False
-            descriptor = self._disk.create(self._path)
+            if not self._is_there() and self._clear() and self._bytes_kept:
+                if self._disk.free_bytes(self._path.parent) < self._bytes_kept + _MARGIN_BYTES:
+                    return False
+                self._allocate()
         except FileExistsError:
-            # A length that fell short and could not be taken away.
-            self._drop()
-            return False
+            # Another process was quicker.
+            pass
         except OSError as refused:
-            return refused.errno not in _FULL
-        try:
-            self._disk.allocate(descriptor, self._bytes_kept)
-        except OSError as refused:
-            self._drop()
             # A disk that cannot keep room is no full one: the store goes on without a reserve, as it would elsewhere.
             return refused.errno not in _FULL
+        self._kept = self._is_there()
+        return self._kept or not self._bytes_kept
+
+    def _allocate(self) -> None:
+        descriptor = self._disk.create(self._path)
+        try:
+            # Whoever finds the file unfinished and not locked takes it away.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._disk.allocate(descriptor, self._bytes_kept)
+        except OSError:
+            self._drop()
+            raise
         finally:
             os.close(descriptor)
-        return True
+
+    def _clear(self) -> bool:
+        """Takes away a file of another length; False if one is left, because another process is making it."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return not self._is_there() and self._drop()
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
 
     def _is_there(self) -> bool:
         try:

@@ -85,12 +85,13 @@ def measure(tx: Tx, pack_no: int, total_bytes: int) -> bool:
     return tx.run(_SQL["measure"], params) == 1
 
 
-def measure_whole(tx: Tx, pack_uid: bytes, total_bytes: int) -> None:
+def measure_whole(tx: Tx, pack_uid: bytes, total_bytes: int, key_number: int) -> None:
     """Notes the length of a pack that was written whole, after the frames in it have been recorded.
 
+    `key_number` is the least of the frame keys that they are sealed under.
     Raises Transient if somebody else has measured or removed it: this writer was thought dead.
     """
-    if tx.run(_SQL["measure_whole"], {"uid": pack_uid, "bytes": total_bytes}) != 1:
+    if tx.run(_SQL["measure_whole"], {"uid": pack_uid, "bytes": total_bytes, "key_number": key_number}) != 1:
         raise Transient(f"the pack {pack_uid.hex()} was given up by others while it was being written; try again")
 
 

@@ -1,4 +1,4 @@
-"""The catalog on SQLite: one writer, many readers, every commit on disk before it is reported.
+"""The catalog on SQLite: one writer at a time, many readers, every commit on disk before it is reported.
 
 SQLite comes with apsw, never from the system: versions 3.7.0 to 3.51.2 can corrupt a WAL database while it is reset.
 Transactions are explicit and every cursor is read to its end: an undrained cursor in autocommit mode has swallowed an
@@ -29,10 +29,12 @@ class SqliteCatalog:
 
     parallel = False
 
-    def __init__(self, path: Path, *, vfs: str = sqlite_file.CHECKSUM_VFS) -> None:
+    def __init__(self, path: Path, *, vfs: str = sqlite_file.CHECKSUM_VFS, joins: bool = False) -> None:
         """Opens or creates the catalog at `path` and brings its schema up to date. Raises Unavailable.
 
-        `vfs` is the layer through which SQLite reaches the disk; another one must stand on that of the checksums.
+        `joins`: other processes have it open, and one of them has made it ready; the log that they are writing is then
+        not looked at. `vfs` is the layer through which SQLite reaches the disk; another one must stand on that of the
+        checksums.
         """
         sqlite_file.require_usable_library()
         self._path = path
@@ -43,7 +45,8 @@ class SqliteCatalog:
         self._writer_no: int | None = None
         self._running: int | None = None
         with translated(path):
-            sqlite_file.make_ready(path, vfs)
+            if not joins:
+                sqlite_file.make_ready(path, vfs)
             self._writer = self._connect()
             try:
                 migrate.apply(self._writer)

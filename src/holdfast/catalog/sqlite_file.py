@@ -25,7 +25,9 @@ _SAFE_VERSION = (3, 51, 3)
 _SCHEMA_WITHOUT_CHECKSUMS = 1
 _loading = threading.Lock()
 
+# The first one must come first: even opening may have to wait for another process.
 _PRAGMAS = """
+    PRAGMA busy_timeout = 30000;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
@@ -33,7 +35,6 @@ _PRAGMAS = """
     PRAGMA cache_size = -16384;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 16777216;
-    PRAGMA busy_timeout = 30000;
 """
 
 

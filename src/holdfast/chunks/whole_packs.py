@@ -12,12 +12,12 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from holdfast.chunks.packs import PACK_BYTES_MAX_DEFAULT, by_vault, pack_name
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.model.errors import HoldfastError, Unavailable
-from holdfast.packfile.layout import UID_BYTES, PackHeader
+from holdfast.packfile.layout import FRAME_HEADER_BYTES, UID_BYTES, PackHeader, decode_frame_header
 
 Tx = TypeVar("Tx")
 
@@ -49,12 +49,12 @@ class WholePacks(Generic[Tx]):
         self,
         blobs: WholeStore,
         writer: Announces,
-        measure: Callable[[Tx, bytes, int], object],
+        measure: Callable[[Tx, bytes, int, int], object],
         *,
         random: Callable[[int], bytes] = os.urandom,
         pack_bytes_max: int = PACK_BYTES_MAX_DEFAULT,
     ) -> None:
-        """`measure` notes, in a transaction, the length of a pack (uid of 16 bytes) that is complete.
+        """`measure` notes, in a transaction, of a pack (uid of 16 bytes) its length and the least of its key numbers.
 
         A pack ends with the group, or before the frame that would take it past `pack_bytes_max`.
         """
@@ -66,9 +66,8 @@ class WholePacks(Generic[Tx]):
         self._lock = threading.Lock()
         self._ahead: dict[bytes, deque[bytes]] = {}
         self._ahead_count: Counter[bytes] = Counter()
-        # Of packs whose transaction has not ended.
-        self._sizes: dict[bytes, int] = {}
-        self._vaults: dict[bytes, bytes] = {}
+        # Packs whose transaction has not ended.
+        self._written: dict[bytes, _Written] = {}
         self._closed = False
 
     def write_group(self, frames: Sequence[SealedFrame]) -> list[Location]:
@@ -83,20 +82,19 @@ class WholePacks(Generic[Tx]):
         except BaseException:
             with self._lock:
                 for uid in begun:
-                    del self._sizes[uid]
-                    del self._vaults[uid]
+                    del self._written[uid]
             raise
         return [location for location in locations if location is not None]
 
     def last_step(self, locations: Sequence[Location]) -> Callable[[Tx], object] | None:
         """Records the lengths of the packs of these frames."""
         with self._lock:
-            sizes = {location.pack: self._sizes[location.pack] for location in locations}
-        return partial(self._record, sizes) if sizes else None
+            written = {location.pack: self._written[location.pack] for location in locations}
+        return partial(self._record, written) if written else None
 
     def discard(self, locations: Sequence[Location]) -> None:
         """The packs of these frames hold nothing else, and nobody will ever name them."""
-        for vault, uid in {(self._vaults[location.pack], location.pack) for location in locations}:
+        for vault, uid in {(self._written[location.pack].vault, location.pack) for location in locations}:
             # If that fails others find them: they are announced.
             with contextlib.suppress(HoldfastError):
                 self._blobs.delete(pack_name(vault, uid))
@@ -105,13 +103,12 @@ class WholePacks(Generic[Tx]):
         """The transaction about these frames has ended."""
         with self._lock:
             for uid in {location.pack for location in locations}:
-                del self._sizes[uid]
-                del self._vaults[uid]
+                del self._written[uid]
 
     def is_open(self, vault: bytes, pack_uid: bytes) -> bool:
         """Whether the pack may still be begun, or its frames recorded; once False it stays so."""
         with self._lock:
-            return pack_uid in self._sizes or pack_uid in self._ahead.get(vault, ())
+            return pack_uid in self._written or pack_uid in self._ahead.get(vault, ())
 
     def turn_over(self, vault: bytes) -> None:
         """Nothing is to be closed: the next frame begins a new pack in any case."""
@@ -126,9 +123,9 @@ class WholePacks(Generic[Tx]):
         """Later groups are refused with Unavailable."""
         self._closed = True
 
-    def _record(self, sizes: dict[bytes, int], tx: Tx) -> None:
-        for uid, size in sizes.items():
-            self._measure(tx, uid, size)
+    def _record(self, written: dict[bytes, "_Written"], tx: Tx) -> None:
+        for uid, pack in written.items():
+            self._measure(tx, uid, pack.total_bytes, pack.key_number)
 
     def _batches(self, places: list[int], frames: Sequence[SealedFrame]) -> list[list[int]]:
         batches: list[list[int]] = []
@@ -156,8 +153,7 @@ class WholePacks(Generic[Tx]):
                 self._ahead_count[vault] = count
                 ahead.extend(uids)
             uid = ahead.popleft()
-            self._sizes[uid] = 0
-            self._vaults[uid] = vault
+            self._written[uid] = _Written(vault, 0, 0)
             return uid
 
     def _write(
@@ -176,4 +172,15 @@ class WholePacks(Generic[Tx]):
             parts += frame.parts
             offset += frame.frame_bytes
         self._blobs.put_new(pack_name(vault, uid), parts)
-        self._sizes[uid] = offset
+        key_number = min(_key_number(frames[place]) for place in batch)
+        self._written[uid] = _Written(vault, offset, key_number)
+
+
+class _Written(NamedTuple):
+    vault: bytes
+    total_bytes: int
+    key_number: int
+
+
+def _key_number(frame: SealedFrame) -> int:
+    return decode_frame_header(memoryview(frame.parts[0])[:FRAME_HEADER_BYTES]).key_number

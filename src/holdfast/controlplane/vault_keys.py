@@ -64,7 +64,7 @@ class VaultKeys:
         def step(tx: Tx) -> int:
             # On the thread that writes frames: no frame comes between the pack that ends here and the mark on it.
             self._packs.turn_over(vault.uid)
-            return vault_keys.mark_old_key(tx, vault.vault_no)
+            return vault_keys.mark_old_key(tx, vault.vault_no, keys.frame_key_number)
 
         return {"KeyNumber": keys.frame_key_number, "Packs": self._plane.write(step)}
 

@@ -117,6 +117,11 @@ class Metrics:
         else:
             self._workers.watch(name, help_text, value, told)
 
+    def sample(self) -> None:
+        """Notes this process's gauges where other workers read them; for every second or so."""
+        if self._workers is not None:
+            self._workers.sample()
+
     def page(self) -> bytes:
         """Everything in Prometheus' text format; its type is `content_type`."""
         registry = self._registry if self._workers is None else self._workers.all_of_them()

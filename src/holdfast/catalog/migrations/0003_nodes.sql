@@ -5,6 +5,10 @@ ALTER TABLE writers ADD COLUMN beats INTEGER NOT NULL DEFAULT 0;
 -- The latest schema step that the writer's program knows; on SQLite nobody asks.
 ALTER TABLE writers ADD COLUMN speaks INTEGER NOT NULL DEFAULT 0;
 
+-- The latest frame key of the vault, as far as this catalog made it: a pack of frames under an earlier one, sealed by a node
+-- that had not heard of it yet, is due to be sealed anew like those before it.
+ALTER TABLE vaults ADD COLUMN key_number INTEGER NOT NULL DEFAULT 1;
+
 -- Which root key and which access key belong to the store: what a node brings along must be these.
 CREATE TABLE identity (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),

@@ -24,8 +24,11 @@ WHERE pack_no = :pack_no AND bytes IS NULL;
 -- A pack that was written whole, in the transaction that records its frames.
 -- name: measure_whole
 UPDATE packs
-SET bytes = :bytes, dead_bytes = :bytes - 48 - (
-    SELECT CAST(coalesce(sum(c.frame_bytes), 0) AS BIGINT) FROM chunks c WHERE c.pack_no = packs.pack_no)
+SET bytes = :bytes,
+    dead_bytes = :bytes - 48 - (
+        SELECT CAST(coalesce(sum(c.frame_bytes), 0) AS BIGINT) FROM chunks c WHERE c.pack_no = packs.pack_no),
+    old_key = CASE WHEN :key_number < (SELECT v.key_number FROM vaults v WHERE v.vault_no = packs.vault_no) THEN 1
+                   ELSE old_key END
 WHERE uid = :uid AND bytes IS NULL;
 
 -- name: bury

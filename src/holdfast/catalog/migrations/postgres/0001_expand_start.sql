@@ -12,7 +12,8 @@ CREATE TABLE vaults (
     options TEXT NOT NULL,
     retired_us BIGINT,
     revision BIGINT NOT NULL DEFAULT 1,
-    shredded_us BIGINT
+    shredded_us BIGINT,
+    key_number BIGINT NOT NULL DEFAULT 1
 );
 CREATE UNIQUE INDEX vaults_by_name ON vaults (name) WHERE retired_us IS NULL;
 CREATE INDEX vaults_deleted ON vaults (name) WHERE retired_us IS NOT NULL AND shredded_us IS NULL;
