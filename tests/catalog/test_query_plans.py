@@ -76,7 +76,7 @@ SEEKS = [
         "objects USING COVERING INDEX objects_by_from (series_no=? AND from_seq>? AND from_seq<?)",
     ),
     ("sweep", "unlisted_objects", "objects USING INDEX objects_unlisted (job_no=?)"),
-    ("sweep", "objects_from_seq", "objects USING COVERING INDEX objects_by_from (series_no=? AND from_seq=?)"),
+    ("sweep", "objects_from_seq", "objects USING INDEX objects_by_from (series_no=? AND from_seq=?)"),
     ("sweep", "reopen", "objects USING COVERING INDEX objects_by_to (series_no=? AND to_seq=?)"),
     ("sweep", "find_dead_seq", "w USING PRIMARY KEY (vault_no=? AND kind=?)"),
     ("sweep", "find_deleted_point", "w USING PRIMARY KEY (vault_no=? AND kind=?)"),

@@ -273,6 +273,10 @@ class Stage(Rig):
         assert row is not None
         return int(row[0])
 
+    def filled_packs(self) -> int:
+        """Rows of packs that must have a file. Where a pack is written whole, others are announced ahead."""
+        return self.count("packs WHERE bytes > 0" if self.catalog.parallel else "packs")
+
     def pack_files(self) -> set[str]:
         """The packs that lie there."""
         return set(self.pack_names())

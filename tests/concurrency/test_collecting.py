@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from holdfast.catalog import packs
+from holdfast.chunks.packs import pack_name
 from holdfast.model.errors import HoldfastError, NotFound, Transient, Unavailable
 from holdfast.records import manifest_parts
 from tests.concurrency.stage import Stage
@@ -218,7 +220,7 @@ def test_a_collector_that_was_paused_while_another_took_over_removes_nothing(sta
             pass
     # The paused one holds the chore; as a process that ended, so that the other may take it.
     stage.commits.submit((), lambda tx, _: tx.run("UPDATE chores SET until_us = 0"))
-    taken = replace_writer(other, stage.writer.number + 1)
+    taken = replace_writer(other)
     if before == 0:
         paused.writes.submit((), lambda tx, _: None)
         stage.commits.submit((), lambda tx, _: tx.run("UPDATE chores SET until_us = 0"))
@@ -244,16 +246,17 @@ def test_a_pack_is_doomed_only_if_it_is_empty_in_that_very_transaction(stage: St
     for worker in care.workers[:3]:
         while worker.step(stage.clock.now_us()):
             pass
-    files = stage.pack_files()
+    with stage.catalog.snapshot() as tx:
+        empty = packs.empty(tx, 1)[0]
 
     def come_to_stand_there() -> None:
-        empty = "SELECT p.pack_no FROM packs p WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.pack_no = p.pack_no)"
-        stage.commits.submit((), lambda tx, _: tx.run(f"UPDATE chunks SET pack_no = ({empty} LIMIT 1)"))
+        move = "UPDATE chunks SET pack_no = :pack_no"
+        stage.commits.submit((), lambda tx, _: tx.run(move, {"pack_no": empty.pack_no}))
 
     stage.stops.before("submit", come_to_stand_there)
     care.doom.step(stage.clock.now_us())
     assert stage.stops.all_reached
-    assert stage.pack_files() == files
+    assert pack_name(empty.vault_uid, empty.uid) in stage.pack_files()
 
 
 def test_a_row_of_a_pack_goes_before_its_file(stage: Stage) -> None:
@@ -262,16 +265,16 @@ def test_a_row_of_a_pack_goes_before_its_file(stage: Stage) -> None:
     rows: list[tuple[int, int, int]] = []
 
     def look() -> None:
-        rows.append((stage.count("packs"), stage.count("doomed_packs"), len(stage.pack_files())))
+        rows.append((stage.filled_packs(), stage.count("doomed_packs"), len(stage.pack_files())))
 
     stage.stops.before("delete", look)
     stage.care(slow=True).run()
     assert stage.stops.all_reached
     [(listed, doomed, files)] = rows
-    assert doomed == 1
+    assert doomed >= 1
     assert files == listed + doomed
     assert stage.count("doomed_packs") == 0
-    assert len(stage.pack_files()) == stage.count("packs")
+    assert len(stage.pack_files()) == stage.filled_packs()
 
 
 def test_uploads_of_the_same_bytes_while_they_are_deleted_and_collected_lose_nothing(stage: Stage) -> None:

@@ -155,7 +155,7 @@ def test_a_compactor_that_was_paused_while_another_took_over_moves_nothing(stage
     before = place_of(stage)
     paused = stage.care(slow=True)
     paused.writes.submit((), lambda tx, _: None)
-    other = replace_writer(stage.care(), stage.writer.number + 1)
+    other = replace_writer(stage.care())
 
     def take_over() -> None:
         stage.commits.submit((), lambda tx, _: tx.run("UPDATE chores SET until_us = 0"))
@@ -233,7 +233,7 @@ def test_a_compaction_that_dies_at_any_step_loses_nothing(stage: Stage, step: st
     stage.compact()
     assert stage.contents(again) == {"x": KEPT, "y": DEAD}
     assert stage.contents(reading) == {"x": KEPT}
-    assert len(stage.pack_files()) == stage.count("packs")
+    assert len(stage.pack_files()) == stage.filled_packs()
 
 
 def test_readers_and_writers_notice_nothing_of_collection_and_compaction(stage: Stage) -> None:

@@ -65,9 +65,7 @@ def end_writer(catalog: Catalog, number: int) -> None:
     assert outcome.error is None
 
 
-def replace_writer(care: Care, number: int) -> FencedWrites:
+def replace_writer(care: Care) -> FencedWrites:
     """The writes of another process: another number, which is alive."""
-    care.stage.commits.submit(
-        (), lambda tx, _: tx.run("INSERT INTO writers (writer_no, started_us) VALUES (:no, 0)", {"no": number})
-    )
+    number = care.stage.commits.submit((), lambda tx, _: writers.join(tx, 0))
     return FencedWrites(care.stage.commits, care.stage.clock, COLLECTOR, _Numbered(number))

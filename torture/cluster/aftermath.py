@@ -105,5 +105,6 @@ class Aftermath:
         unfinished = census.known - census.stored
         self._report(
             f"bucket: {len(census.stored)} packs, {len(census.known)} known, {len(census.doomed)} doomed,"
+            f" {len(census.given_up)} given up ({len(census.given_up & census.stored)} came late),"
             f" {len(unfinished)} known and not there, {len(census.orphans())} orphans"
         )

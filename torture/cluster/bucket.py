@@ -1,8 +1,8 @@
 """Compares what is in the bucket with what the catalog knows, from outside: no code of the service is asked.
 
 After a collection has come to its end, every pack in the bucket has a row, and every pack that chunks stand in is in
-the bucket. What there is besides, the catalog explains: a pack that is doomed, or one that was registered by a node
-whose upload did not come to its end.
+the bucket. What there is besides, the catalog explains: a pack that is doomed, or one that was registered and not
+uploaded, or one that came after its node had been taken for dead.
 """
 
 import time
@@ -30,12 +30,14 @@ class Census:
     """Of these, the ones that a chunk stands in."""
     doomed: frozenset[str]
     """On their way out."""
+    given_up: frozenset[str]
+    """Removed before they were there, and to be removed once more: their upload may have come later."""
     strangers: frozenset[str]
     """Objects in the bucket that are no packs, no parity of known packs, no keys, no marks; and unfinished uploads."""
 
     def orphans(self) -> frozenset[str]:
         """In the bucket, and nobody knows of them."""
-        return (self.stored - self.known - self.doomed) | self.strangers
+        return (self.stored - self.known - self.doomed - self.given_up) | self.strangers
 
     def missing(self) -> frozenset[str]:
         """Not in the bucket although chunks stand in them."""
@@ -71,11 +73,12 @@ def _census(backing: Backing) -> Census:
             " WHERE EXISTS (SELECT 1 FROM chunks c WHERE c.pack_no = p.pack_no)",
         )
         doomed = _names(connection, "SELECT vault_uid, uid FROM doomed_packs")
+        given_up = _names(connection, "SELECT vault_uid, uid FROM late_packs")
     stored = {name.removeprefix("packs/") for name in names if name.startswith("packs/")}
     parity = {name.removeprefix("parity/") for name in names if name.startswith("parity/")}
     others = {name for name in names if not name.startswith(("packs/", "parity/", "keys/", "marks/"))}
     strangers = others | unfinished | {f"parity/{name}" for name in parity - known - doomed}
-    return Census(frozenset(stored), known, referred_to, doomed, frozenset(strangers))
+    return Census(frozenset(stored), known, referred_to, doomed, given_up, frozenset(strangers))
 
 
 def _objects(backing: Backing) -> Iterator[str]:

@@ -23,6 +23,8 @@ SHARED_FILES = ("root.key", "credentials")
 """What a node's directory holds, and all nodes of a store have in common."""
 PREFIX = "held"
 SCHEMA = "holdfast"
+SILENCE_SECONDS = 6
+"""How long a node may be silent before the others take it for dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def cluster(folder: Path, count: int) -> Iterator[Rig]:
                 *("--catalog", postgres.tcp_url(backing.database, links.ports[number])),
                 *("--blobs", f"s3://{backing.bucket}/{PREFIX}"),
                 *("--s3-endpoint", f"http://127.0.0.1:{links.ports[count + number]}"),
-                *("--s3-region", gateway.region),
+                *("--s3-region", gateway.region, "--node-silence", str(SILENCE_SECONDS)),
             ]
             for number in range(count)
         ]

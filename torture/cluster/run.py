@@ -17,13 +17,14 @@ from scripts.servers.not_here import NotHere
 from torture.cluster import attack, page
 from torture.cluster.attack import Attack
 from torture.cluster.crowd import Size
-from torture.cluster.rig import cluster, embedded
+from torture.cluster.rig import SILENCE_SECONDS, cluster, embedded
 from torture.page import PAGE
 from torture.section import Figures
 
 TOP = Path(__file__).resolve().parent.parent.parent
 NODES = 3
-LEASE_SECONDS = 5.0
+LEASE_SECONDS = SILENCE_SECONDS + 2.0
+"""After so long it has been taken for dead: the others look now and then."""
 
 CLUSTER = Attack("three nodes", lambda folder: cluster(folder, NODES), NODES, Size(), LEASE_SECONDS)
 EMBEDDED = Attack("one node", embedded, 1, Size(), LEASE_SECONDS)

@@ -50,8 +50,11 @@ def ensure(directory: Path) -> AccessKey:
     return read(path)
 
 
-def read(path: Path) -> AccessKey:
-    """The access key of profile [default] in `path`. Raises InvalidInput, naming file and remedy, if it has none."""
+def read(path: Path, *, mounted: bool = False) -> AccessKey:
+    """The access key of profile [default] in `path`. Raises InvalidInput, naming file and remedy, if it has none.
+
+    Nobody but its owner may read the file; one that is `mounted` (systemd, Kubernetes) shows a group that may too.
+    """
     parser = configparser.RawConfigParser(default_section="")
     try:
         with path.open(encoding="utf-8") as lines:
@@ -59,7 +62,7 @@ def read(path: Path) -> AccessKey:
             parser.read_file(lines, str(path))
     except (OSError, UnicodeDecodeError, configparser.Error) as unreadable:
         raise InvalidInput(f"{path} cannot be read: {unreadable}; restore it from a copy") from unreadable
-    if mode & 0o077:
+    if mode & (0o037 if mounted else 0o077):
         raise InvalidInput(f"{path} has mode {mode & 0o777:04o}, others may read the root secret: chmod 600 {path}")
     access_key_id = parser.get(_SECTION, "aws_access_key_id", fallback="")
     secret = parser.get(_SECTION, "aws_secret_access_key", fallback="")

@@ -104,7 +104,7 @@ class System:
         self.access_key: AccessKey = (
             credentials_file.ensure(directory)
             if options.credentials_file is None
-            else credentials_file.read(options.credentials_file)
+            else credentials_file.read(options.credentials_file, mounted=True)
         )
         places = self.places = open_blobs(options, disk=disk)
         blobs = places.blobs

@@ -15,6 +15,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from holdfast.app.option_sources import CONFIG_NAME
 from holdfast.blobs.disk import Disk, SystemDisk
 from holdfast.blobs.reserve import RESERVE_NAME
 from holdfast.keys.local import ROOT_KEY_NAME
@@ -22,7 +23,6 @@ from holdfast.model.errors import InvalidInput, Unavailable
 
 CATALOG_NAME = "catalog"
 BLOBS_NAME = "blobs"
-CONFIG_NAME = "holdfast.toml"
 _OURS = frozenset({"lock", "credentials", ROOT_KEY_NAME, CATALOG_NAME, BLOBS_NAME, RESERVE_NAME, CONFIG_NAME})
 
 

@@ -20,8 +20,8 @@ from holdfast.model.limits import (
     JOB_LEASE_SECONDS_DEFAULT,
     KIB,
     MIB,
-    PARITY_PERCENT_MAX,
     NODE_SILENCE_SECONDS_DEFAULT,
+    PARITY_PERCENT_MAX,
     SCRUB_DAYS_DEFAULT,
 )
 from holdfast.observe.log_words import LogFormat, LogLevel

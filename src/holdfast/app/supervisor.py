@@ -22,6 +22,7 @@ from typing import TextIO
 from holdfast.app.build import System
 from holdfast.app.config import ServeOptions, StoreOptions
 from holdfast.app.listener import beside, hold, require_sharing, url
+from holdfast.app.numbers_directory import NumbersDirectory
 from holdfast.app.process import say_ready
 from holdfast.app.restarts import Restarts
 from holdfast.app.worker_channel import Alive, Buried, Ready, Refused, Start, Writing, encode, from_worker
@@ -30,9 +31,9 @@ from holdfast.catalog import writers
 from holdfast.catalog.transaction import Tx
 from holdfast.model.errors import HoldfastError, Unavailable
 from holdfast.model.purpose import Purpose
+from holdfast.observe import worker_numbers
 from holdfast.observe.logs import Logger, open_log
 from holdfast.observe.metrics import Metrics
-from holdfast.observe.worker_numbers import DIRECTORY_VARIABLE, NumbersDirectory
 
 SILENT_SECONDS_MAX = 60.0
 """A worker that serves and says nothing for so long is stuck (stopped, or waiting for a disk): it is killed."""
@@ -160,6 +161,7 @@ class _Supervisor:
             worker = await self._start(place)
             code = await self._attend(worker)
             del self._workers[place]
+            worker_numbers.forget_gauges(self._numbers, place)
             if self._stopping.is_set():
                 return
             self._bury(worker)
@@ -188,7 +190,7 @@ class _Supervisor:
                 stdout=2,  # the one line on stdout is the supervisor's
                 pass_fds=(theirs.fileno(), listener.fileno()),
                 process_group=0,  # Ctrl-C in a terminal is for the supervisor, which passes it on once
-                env={**os.environ, DIRECTORY_VARIABLE: str(self._numbers)},
+                env={**os.environ, worker_numbers.DIRECTORY_VARIABLE: str(self._numbers)},
             )
             start = Start(self._options, place, os.getpid(), listener.fileno(), self._numbers)
         lines, orders = await asyncio.open_connection(sock=ours)

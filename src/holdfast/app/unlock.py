@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from holdfast.app.secret_file import read_secret
 from holdfast.model.errors import InvalidInput, UnusableKey
 
 KMS_CHECK_SECONDS_DEFAULT = 300
-_FILE_BYTES_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PassphraseSource:
     def get(self) -> str:
         """The pass phrase. Raises InvalidInput for a file that cannot be read, UnusableKey if there is none."""
         if self.file is not None:
-            return _read(self.file)
+            return read_secret(self.file, "the pass phrase file")
         if self.text:
             return self.text
         if self.ask is not None:
@@ -72,15 +72,3 @@ def ask_twice(question: str) -> Callable[[], str] | None:
         return typed
 
     return ask
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_FILE_BYTES_MAX + 1)
-        text = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except (OSError, UnicodeDecodeError) as unreadable:
-        raise InvalidInput(f"the pass phrase file {path} cannot be read: {unreadable}") from unreadable
-    if not text or len(content) > _FILE_BYTES_MAX:
-        raise InvalidInput(f"the pass phrase file {path} has {len(content)} bytes: it must have 1 to {_FILE_BYTES_MAX}")
-    return text

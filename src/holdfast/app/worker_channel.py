@@ -61,12 +61,12 @@ def encode(message: FromWorker | ToWorker) -> bytes:
 
 def from_worker(line: bytes) -> FromWorker:
     """What a worker said."""
-    return msgspec.json.decode(line, type=FromWorker)  # type: ignore[arg-type, no-any-return]
+    return msgspec.json.decode(line, type=FromWorker)  # type: ignore[no-any-return]
 
 
 def to_worker(line: bytes) -> ToWorker:
     """What the supervisor said."""
-    return msgspec.json.decode(line, type=ToWorker, dec_hook=_rich)  # type: ignore[arg-type, no-any-return]
+    return msgspec.json.decode(line, type=ToWorker, dec_hook=_rich)  # type: ignore[no-any-return]
 
 
 def _plain(value: object) -> object:

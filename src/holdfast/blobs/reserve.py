@@ -4,8 +4,8 @@ A file of a fixed length that holds nothing. While it is there whole, the store 
 run full, whoever frees room (a deletion, a collection) may have it released; from then on nothing else is taken until
 it is whole again. What is always true here: the reserve is taken up again only where the disk tells of room for all of
 it, so that trying takes nothing from those who write meanwhile. Several processes may share one reserve: what counts is
-the file, which each looks at before it takes something, and only one makes it at a time. On file systems that compress or copy on write, a
-length that is allocated may promise nothing; then a full disk needs room made by hand.
+the file, which each looks at before it takes something, and one makes it at a time. On file systems that compress or
+copy on write, a length that is allocated may promise nothing; then a full disk needs room made by hand.
 """
 
 import contextlib

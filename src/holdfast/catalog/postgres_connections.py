@@ -43,6 +43,16 @@ _SETTINGS = {
     "application_name": "holdfast",
     # Our statements are short; compiling one would cost more than it.
     "jit": "off",
+    # Our statements are written for nested loops over indexes, which is all that SQLite knows; with these, the planner
+    # chooses nothing else, and what it chooses once is good for every value. Left to itself it reads a whole series
+    # where it takes a new seq for a rare one.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "max_parallel_workers_per_gather": "0",
+    "random_page_cost": "1.1",
 }
 
 

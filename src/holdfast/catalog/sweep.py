@@ -100,16 +100,23 @@ def _remove_objects(tx: Tx, chosen: str, key: dict[str, int], batch: Batch) -> S
     None if there was none. An object with more references than the batch allows loses them over several batches and
     its row in the last, so that no reference ever stands without its object.
     """
-    victims = [row[0] for row in tx.all(_SQL[chosen], {**key, "limit": batch.objects})]
+    victims = tx.all(_SQL[chosen], {**key, "limit": batch.objects})
     allowed = batch.references
-    bare = []
-    for object_no in victims:
-        share = {"object_no": object_no, "limit": allowed}
-        tx.run(_SQL["condemn_references"], share)
-        allowed -= tx.run(_SQL["drop_references"], share)
-        if allowed <= 0:
-            break
+    bare: list[int] = []
+    together: list[int] = []
+    for object_no, references in victims:
+        if 0 <= references <= allowed:
+            together.append(object_no)
+            allowed -= references
+        else:
+            share = {"object_no": object_no, "limit": allowed}
+            tx.run(_SQL["condemn_references"], share)
+            allowed -= tx.run(_SQL["drop_references"], share)
+            if allowed <= 0:
+                break
         bare.append(object_no)
+    tx.run_of(_SQL["condemn_all_references"], together)
+    tx.run_of(_SQL["drop_all_references"], together)
     tx.run_of(_SQL["condemn_metadata"], bare)
     tx.run_of(_SQL["drop_objects"], bare)
     return Swept(len(bare)) if victims else None

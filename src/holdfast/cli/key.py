@@ -77,7 +77,7 @@ def rotate_root(
     """
     from holdfast.app.key_care import rotate_root as rotate_it
 
-    _show(rotate_it(_options(store), _unlock(passphrase_file, kms_endpoint)), as_json)
+    _show(rotate_it(_options(store), _unlock(store, passphrase_file, kms_endpoint)), as_json)
 
 
 @app.command
@@ -122,7 +122,7 @@ def protect(
         raise UsageError(
             "give the new pass phrase: --new-passphrase-file FILE or HOLDFAST_NEW_PASSPHRASE, or --kms-key"
         )
-    _show(protect_it(_options(store), _unlock(passphrase_file, kms_endpoint), new, kms_key), as_json)
+    _show(protect_it(_options(store), _unlock(store, passphrase_file, kms_endpoint), new, kms_key), as_json)
 
 
 @app.command
@@ -141,7 +141,7 @@ def unprotect(
     """
     from holdfast.app.key_care import unprotect as unprotect_it
 
-    _show(unprotect_it(_options(store), _unlock(passphrase_file, kms_endpoint)), as_json)
+    _show(unprotect_it(_options(store), _unlock(store, passphrase_file, kms_endpoint)), as_json)
 
 
 @app.command
@@ -176,7 +176,7 @@ def export(
     text = os.environ.get("HOLDFAST_BUNDLE_PASSPHRASE")
     file = None if bundle_passphrase_file is None else Path(bundle_passphrase_file)
     own = PassphraseSource(file=file, text=text) if file or text else None
-    exported = export_it(_options(store), _unlock(passphrase_file, kms_endpoint), own)
+    exported = export_it(_options(store), _unlock(store, passphrase_file, kms_endpoint), own)
     if out is None:
         sys.stdout.write(exported)
     else:
@@ -250,12 +250,14 @@ def _options(store: Path | None) -> "StoreOptions":
     return gather_store(None if store is None else str(store), os.environ)
 
 
-def _unlock(passphrase_file: str | None, kms_endpoint: str | None) -> "Unlock":
+def _unlock(store: Path | None, passphrase_file: str | None, kms_endpoint: str | None) -> "Unlock":
     from dataclasses import replace
 
     from holdfast.app.config import Flags, gather_unlock
 
-    flags = Flags(passphrase_file=passphrase_file, kms_endpoint=kms_endpoint)
+    flags = Flags(
+        data=None if store is None else str(store), passphrase_file=passphrase_file, kms_endpoint=kms_endpoint
+    )
     # HOLDFAST_KMS_KEY says what a service expects of its root key; here it may be just what is to be changed.
     return replace(gather_unlock(flags, os.environ), kms_key=None)
 

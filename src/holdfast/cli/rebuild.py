@@ -98,7 +98,10 @@ def _options(store: Path | None, passphrase_file: str | None, kms_endpoint: str 
     from holdfast.app.config import Flags, gather_store, gather_unlock
 
     # What protects the root key is said by its own file.
-    unlock = gather_unlock(Flags(passphrase_file=passphrase_file, kms_endpoint=kms_endpoint), os.environ)
+    unlock = gather_unlock(
+        Flags(data=None if store is None else str(store), passphrase_file=passphrase_file, kms_endpoint=kms_endpoint),
+        os.environ,
+    )
     options = gather_store(None if store is None else str(store), os.environ)
     return replace(options, unlock=replace(unlock, kms_key=None))
 

@@ -124,7 +124,7 @@ class Metrics:
 
     def page(self) -> bytes:
         """Everything in Prometheus' text format; its type is `content_type`."""
-        registry = self._registry if self._workers is None else self._workers.all_of_them()
+        registry = self._registry if self._workers is None else self._workers.registry()
         # The times of creation of every counter would double the page, and nobody asks for them.
         lines = generate_latest(registry).splitlines(keepends=True)
         return b"".join(line for line in lines if b"_created" not in line)

@@ -67,7 +67,7 @@ def access_key(options: StoreOptions, identity: Identity | None = None) -> Itera
             yield _will_be_made(path, identity)
         return
     try:
-        key = credentials_file.read(path)
+        key = credentials_file.read(path, mounted=given is not None)
     except HoldfastError as refused:
         yield failed(_ACCESS, refused.message)
         return

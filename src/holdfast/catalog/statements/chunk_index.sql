@@ -43,6 +43,7 @@ ORDER BY r.object_no, r.chunk_index;
 SELECT o.object_no, r.chunk_index, c.raw_bytes, c.chunk_id, c.sealed_digest
 FROM objects o JOIN object_chunks r ON r.object_no = o.object_no JOIN chunks c ON c.chunk_no = r.chunk_no
 WHERE o.series_no = :series_no AND o.from_seq = :own AND o.object_no > :after AND o.object_no <= :last
+  /*postgresql: AND o.state = 'WHOLE' */
   AND o.chunk_count <= :count_max
 ORDER BY o.object_no, r.chunk_index;
 

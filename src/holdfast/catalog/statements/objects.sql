@@ -1,5 +1,7 @@
 -- Which rows a reader sees is said at the head of migrations/0001_start.sql. In the statements below :seq is the newest
 -- committed seq that the reader sees (0: none) and :own is the seq of the job that reads its own view (0: a restore job).
+-- Every row of a view is WHOLE. On PostgreSQL the index by from_seq holds WHOLE rows only, so that statements which do not
+-- say so cannot take it: its planner would, for a seq that it has not heard of, and read all that the job has written.
 
 -- name: find_upload
 SELECT object_no, name, state, throw_on_duplicate, sealed_checksum, metadata_string, metadata_bytes
@@ -54,8 +56,8 @@ WHERE o.series_no = :series_no AND o.from_seq IS NOT NULL
            AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
            AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no))
            AND (:own = 0
-                OR (NOT EXISTS (SELECT 1 FROM objects n
-                                WHERE n.series_no = :series_no AND n.name = o.name AND n.from_seq = :own)
+                OR ((SELECT n.object_no FROM objects n
+                     WHERE n.series_no = :series_no AND n.name = o.name AND n.from_seq = :own) IS NULL
                     AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.job_no = :job_no AND d.name = o.name)))))
 ORDER BY o.name
 LIMIT :limit;
@@ -79,7 +81,8 @@ SELECT count(*) FROM objects WHERE job_no = :job_no AND from_seq IS NULL AND sta
 UPDATE objects SET state = 'GONE' WHERE job_no = :job_no AND from_seq IS NULL AND state = 'OPEN';
 
 -- name: count_added
-SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM objects WHERE series_no = :series_no AND from_seq = :own;
+SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM objects
+WHERE series_no = :series_no AND from_seq = :own /*postgresql: AND state = 'WHOLE' */;
 
 -- The inherited objects whose names the job changed. CROSS JOIN and UNION ALL keep the database from turning this round
 -- and reading the whole series: it must cost what the job changed. (So does state, which is WHOLE for every row in a view:
@@ -107,7 +110,8 @@ UPDATE objects SET to_seq = :own WHERE object_no IN (
 -- name: added_page
 SELECT o.object_no, o.name, o.completed_us, o.chunk_count, o.bytes, o.sealed_checksum, o.metadata_string,
        o.metadata_chunk_no, o.metadata_bytes
-FROM objects o WHERE o.series_no = :series_no AND o.from_seq = :own AND o.object_no > :after
+FROM objects o
+WHERE o.series_no = :series_no AND o.from_seq = :own AND o.object_no > :after /*postgresql: AND o.state = 'WHOLE' */
 ORDER BY o.object_no LIMIT :limit;
 
 -- name: deletions_page

@@ -50,7 +50,7 @@ WHERE series_no = :series_no AND name = :name AND from_seq = :seq;
 -- name: delete_all_names
 INSERT INTO deletions (job_no, name)
 SELECT :job_no, name FROM objects
-WHERE series_no = :series_no AND from_seq <= :seq AND to_seq > :seq;
+WHERE series_no = :series_no AND from_seq <= :seq AND to_seq > :seq /*postgresql: AND state = 'WHOLE' */;
 
 -- name: keep_name
 DELETE FROM deletions WHERE job_no = :job_no AND name = :name;

@@ -14,7 +14,8 @@ WHERE p.series_no = :series_no AND p.seq >= :seq AND p.seq <= :highest AND (p.se
 ORDER BY p.seq, m.part LIMIT :limit;
 
 -- name: next_from_seq
-SELECT min(from_seq) FROM objects WHERE series_no = :series_no AND from_seq > :from_seq AND from_seq <= :highest;
+SELECT min(from_seq) FROM objects
+WHERE series_no = :series_no AND from_seq > :from_seq AND from_seq <= :highest /*postgresql: AND state = 'WHOLE' */;
 
 -- The last column says whether a kept recovery point of the scope sees the row.
 -- name: objects_from
@@ -25,7 +26,7 @@ SELECT o.object_no, o.chunk_count, o.metadata_chunk_no,
                  AND (p.seq < o.to_seq
                       OR EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = o.series_no AND d.seq = o.to_seq)))
 FROM objects o
-WHERE o.series_no = :series_no AND o.from_seq = :from_seq AND o.object_no > :after
+WHERE o.series_no = :series_no AND o.from_seq = :from_seq AND o.object_no > :after /*postgresql: AND o.state = 'WHOLE' */
   AND NOT EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = :from_seq)
 ORDER BY o.object_no LIMIT :limit;
 

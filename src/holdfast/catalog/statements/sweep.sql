@@ -21,8 +21,10 @@ WHERE p.state = 'DELETED'
                   WHERE v.shredded_us IS NULL AND s.series_no = p.series_no AND w.kind = 'DELETION')
 LIMIT 1;
 
+-- With the number of chunks that each refers to; -1 where that is not known, of uploads.
 -- name: unlisted_objects
-SELECT object_no FROM objects WHERE job_no = :job_no AND from_seq IS NULL LIMIT :limit;
+SELECT object_no, CASE WHEN completed_us IS NULL THEN -1 ELSE chunk_count END
+FROM objects WHERE job_no = :job_no AND from_seq IS NULL LIMIT :limit;
 
 -- name: drop_deletions
 DELETE FROM deletions WHERE job_no = :job_no AND name IN (
@@ -42,7 +44,8 @@ WHERE job_no = :job_no AND EXISTS (SELECT 1 FROM backup_jobs j WHERE j.job_no = 
 UPDATE backup_jobs SET swept = 1 WHERE job_no = :job_no;
 
 -- name: objects_from_seq
-SELECT object_no FROM objects WHERE series_no = :series_no AND from_seq = :seq LIMIT :limit;
+SELECT object_no, chunk_count FROM objects
+WHERE series_no = :series_no AND from_seq = :seq /*postgresql: AND state = 'WHOLE' */ LIMIT :limit;
 
 -- name: reopen
 UPDATE objects SET to_seq = 9223372036854775807 WHERE object_no IN (
@@ -74,7 +77,7 @@ FROM (SELECT max(seq) AS seq FROM recovery_points WHERE series_no = :series_no A
 
 -- Each to_seq in question is sought by itself, so that rows which an older kept point still sees are not even read.
 -- name: objects_between
-SELECT o.object_no
+SELECT o.object_no, o.chunk_count
 FROM recovery_points q CROSS JOIN objects o
 WHERE q.series_no = :series_no AND q.seq > :seq AND q.seq <= :next_seq
   AND q.seq NOT IN (SELECT d.seq FROM dead_seqs d WHERE d.series_no = :series_no)
@@ -98,6 +101,12 @@ DELETE FROM object_chunks
 WHERE object_no = :object_no AND chunk_index <= coalesce(
     (SELECT chunk_index FROM object_chunks WHERE object_no = :object_no ORDER BY chunk_index LIMIT 1 OFFSET :limit - 1),
     9223372036854775807);
+
+-- name: condemn_all_references
+INSERT INTO condemned (chunk_no) SELECT chunk_no FROM object_chunks WHERE object_no IN (:each) ON CONFLICT DO NOTHING;
+
+-- name: drop_all_references
+DELETE FROM object_chunks WHERE object_no IN (:each);
 
 -- name: condemn_metadata
 INSERT INTO condemned (chunk_no) SELECT metadata_chunk_no FROM objects

@@ -132,7 +132,8 @@ CREATE TABLE objects (
     metadata_bytes BIGINT
 );
 CREATE UNIQUE INDEX objects_by_name ON objects (series_no, name, from_seq) WHERE from_seq IS NOT NULL;
-CREATE INDEX objects_by_from ON objects (series_no, from_seq, object_no) WHERE from_seq IS NOT NULL;
+-- For those statements alone that say the state, which every row with a from_seq has (statements/objects.sql).
+CREATE INDEX objects_by_from ON objects (series_no, from_seq, object_no) WHERE from_seq IS NOT NULL AND state = 'WHOLE';
 CREATE INDEX objects_by_to ON objects (series_no, to_seq, from_seq) WHERE to_seq < 9223372036854775807;
 CREATE INDEX objects_unlisted ON objects (job_no) WHERE from_seq IS NULL;
 CREATE INDEX objects_by_metadata_chunk ON objects (metadata_chunk_no) WHERE metadata_chunk_no IS NOT NULL;
