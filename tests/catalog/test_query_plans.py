@@ -93,7 +93,7 @@ SEEKS = [
     (
         "sweep",
         "objects_between",
-        "o USING COVERING INDEX objects_by_to (series_no=? AND to_seq=? AND from_seq>? AND from_seq<?)",
+        "o USING INDEX objects_by_to (series_no=? AND to_seq=? AND from_seq>? AND from_seq<?)",
     ),
 ]
 
