@@ -87,6 +87,9 @@ class Place(Store):
     def names(self, prefix: str = "packs/") -> list[str]:
         return list(self._blobs().list(prefix))
 
+    def size(self, name: str) -> int:
+        return int(self._blobs().size(name))
+
     def damage(self, name: str, offset: int) -> None:
         """One bit of a blob, behind everybody's back."""
         blobs = self._blobs()

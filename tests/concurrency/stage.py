@@ -87,7 +87,10 @@ def _in_another_thread(interlude: Interlude) -> None:
 
 
 class StoppingCommits:
-    """Group commit, stopping before `submit` and after it (`answer`: durable, and nobody told yet)."""
+    """Group commit, stopping before `submit`, in the transaction when the step is done in it (`done`), and after it.
+
+    After it is `answer`: durable, and nobody told yet. Who begins something at `done` must not wait for its end.
+    """
 
     def __init__(self, inner: Any, stops: Stops) -> None:
         self._inner = inner
@@ -95,7 +98,13 @@ class StoppingCommits:
 
     def submit(self, frames: Sequence[Any], apply: Callable[..., Any], *urgent: Any, **more: Any) -> Any:
         self._stops.reach("submit")
-        value = self._inner.submit(frames, apply, *urgent, **more)
+
+        def step(*given: Any) -> Any:
+            applied = apply(*given)
+            self._stops.reach("done")
+            return applied
+
+        value = self._inner.submit(frames, step, *urgent, **more)
         self._stops.reach("answer")
         return value
 

@@ -148,6 +148,7 @@ class System:
             self._closing,
             joins=joins,
             speaks=schema_spoken(options),
+            log=log,
             observe=observe,
         )
         writer, packs = written.writer, written.packs

@@ -21,6 +21,7 @@ from holdfast.chunks.port import FrameWriter
 from holdfast.chunks.whole_packs import WholePacks
 from holdfast.model.clock import Clock
 from holdfast.model.errors import HoldfastError
+from holdfast.observe.logs import Logger
 
 
 class Packs(FrameWriter[Tx], Protocol):
@@ -54,6 +55,7 @@ def writing(
     *,
     joins: bool,
     speaks: int,
+    log: Logger,
     observe: Callable[[GroupReport], None],
 ) -> Writing:
     """Begins to write; `closing` ends it. `joins`: beside others that have the store open."""
@@ -66,7 +68,7 @@ def writing(
         closing.callback(_leave, writer)
     packs = _packs(places, writer)
     closing.callback(packs.close)
-    anew = _Anew(catalog, writer, packs, clock)
+    anew = _Anew(catalog, writer, packs, clock, log)
     commits = GroupCommit(
         packs,
         catalog,
@@ -83,7 +85,8 @@ def writing(
 class _Anew:
     """Goes on as another writer where this one was taken for dead; one thread at a time, and once for all of them."""
 
-    def __init__(self, catalog: Catalog, writer: Writer, packs: Packs, clock: Clock) -> None:
+    def __init__(self, catalog: Catalog, writer: Writer, packs: Packs, clock: Clock, log: Logger) -> None:
+        self._log = log
         self._catalog = catalog
         self._writer = writer
         self._packs = packs
@@ -98,7 +101,14 @@ class _Anew:
                     if number in writers.live(tx):
                         return True
                 self._packs.let_go()
-                return self._writer.begin_anew(self._clock.now_us(), number)
+                goes_on = self._writer.begin_anew(self._clock.now_us(), number)
+            self._log.warning(
+                "taken for dead, or overtaken",
+                part="writing",
+                writer=number,
+                goes_on_as=self._writer.number if goes_on else None,
+            )
+            return goes_on
         except HoldfastError:
             return False
 
