@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:9220
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
 export SRC
 
-.PHONY: demo serve test check bench bench-gc bench-scale torture lock clean help
+.PHONY: demo serve test check bench bench-gc bench-scale torture torture-cluster lock clean help
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -40,6 +40,9 @@ bench-scale: $(VENV)/.dev ## measure what grows with a vault, on SQLite and Post
 
 torture: $(VENV)/.dev ## attack a store for a quarter of an hour (HOURS=n for longer); writes build/reliability.md
 	$(BIN)/python -m torture.run $(if $(HOURS),--hours $(HOURS)) $(TORTURE_ARGS)
+
+torture-cluster: $(VENV)/.dev ## attack three nodes on PostgreSQL and a bucket for ten minutes (MINUTES=n for another time)
+	$(BIN)/python -m torture.cluster.run $(if $(MINUTES),--minutes $(MINUTES)) $(TORTURE_ARGS)
 
 lock: $(VENV)/.dev ## renew the lock files (LOCK_ARGS=--upgrade to move versions)
 	$(BIN)/python scripts/lock.py $(LOCK_ARGS)

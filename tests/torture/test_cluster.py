@@ -32,9 +32,9 @@ SHORT = Content(((0, Piece(1, 700)),), "a note")
 @pytest.mark.timeout(240)
 def test_three_nodes_under_attack_lose_nothing_and_every_client_gets_through(tmp_path: Path) -> None:
     size = Size(writers=3, companions=2, readers=1, agents=1)
-    attacked = Attack("three nodes", lambda folder: cluster(folder, NODES), NODES, size, LEASE_SECONDS)
+    attacked = Attack("three nodes", lambda folder: cluster(folder, NODES), size, LEASE_SECONDS)
     try:
-        figures = attack.run(attacked, 15, seed=1, folder=tmp_path / "run", report=print)
+        figures = attack.run(attacked, 20, seed=1, folder=tmp_path / "run", report=print)
     except NotHere as reason:
         missing(reason)
     assert figures.losses == ()

@@ -9,7 +9,7 @@ from holdfast.catalog import frames, pack_checks
 from holdfast.catalog.frames import StoredFrame
 from holdfast.catalog.pack_checks import PackToCheck
 from holdfast.chunks.packs import pack_name
-from holdfast.chunks.parity import Parity, parity_name
+from holdfast.chunks.parity import Parity
 from holdfast.model.arn import recovery_point_arn
 from holdfast.model.errors import Damaged
 from holdfast.upkeep.adding_parity import AddingParity, ParityKeeper
@@ -17,6 +17,8 @@ from holdfast.upkeep.checking import Checker, Reseal
 from holdfast.upkeep.scrub import Scrub
 from holdfast.upkeep.survey import Survey
 from holdfast.upkeep.verifying import Verifying
+from holdfast.wire.batch import PutRecord, encode
+from tests.backends import Place
 from tests.dataplane.rig import CALLER, Rig
 
 Finding = tuple[str, str, int]
@@ -55,8 +57,8 @@ class Found:
 class CheckedStore(Rig):
     """The rig with the workers of verification; packs hold about 64 KiB."""
 
-    def __init__(self, folder: Path, *, pack_bytes_max: int = 64 * 1024, reseal: Reseal | None = None) -> None:
-        super().__init__(folder, pack_bytes_max=pack_bytes_max)
+    def __init__(self, place: Place | Path, *, pack_bytes_max: int = 64 * 1024, reseal: Reseal | None = None) -> None:
+        super().__init__(place, pack_bytes_max=pack_bytes_max)
         self.ticks = Ticks()
         self.parity = Parity(self.blobs)
         self.checker = Checker(self.catalog, self.commits, self.blobs, self.ring, self.parity, reseal)
@@ -70,12 +72,12 @@ class CheckedStore(Rig):
         self.dice = random.Random(7)
 
     def back_up(self, contents: Mapping[str, bytes | list[bytes]], source: str = "home") -> str:
-        """A recovery point with these objects put; lists are chunks. Its UUID."""
+        """A recovery point with these objects put, as many as can be in one pack; lists are chunks. Its UUID."""
         job = self.start(source)
+        whole = [PutRecord(name, None, data, None) for name, data in contents.items() if isinstance(data, bytes)]
+        self.call("PutObjects", BackupJobId=job, Objects=encode(whole))
         for name, data in contents.items():
-            if isinstance(data, bytes):
-                self.put(job, name, data)
-            else:
+            if not isinstance(data, bytes):
                 upload = self.open_upload(job, name)
                 for index, chunk in enumerate(data):
                     self.put_chunk(job, upload, index, chunk)
@@ -95,21 +97,39 @@ class CheckedStore(Rig):
             pass
 
     def all_packs(self) -> list[PackToCheck]:
+        """Those that hold something; others may have been announced."""
         found: list[PackToCheck] = []
         with self.catalog.snapshot() as tx:
             while pack := pack_checks.following(tx, found[-1].pack_no + 1 if found else 0, 10**9):
                 found.append(pack)
-        return found
+        return [pack for pack in found if self.frames_of(pack)]
 
     def frames_of(self, pack: PackToCheck) -> list[StoredFrame]:
         with self.catalog.snapshot() as tx:
             return frames.of_pack(tx, pack.pack_no, (0, 0), 10**6)
 
-    def path_of(self, pack: PackToCheck) -> Path:
-        return self.folder / "blobs" / pack_name(pack.vault, pack.uid)
+    def manifest_frames(self) -> list[tuple[PackToCheck, StoredFrame]]:
+        """The frames of all manifests, and where each stands."""
+        with self.catalog.snapshot() as tx:
+            numbers = {row[0] for row in tx.all("SELECT chunk_no FROM manifests")}
+        return [(pack, one) for pack in self.all_packs() for one in self.frames_of(pack) if one.chunk_no in numbers]
 
-    def parity_path(self, pack: PackToCheck) -> Path:
-        return self.folder / "blobs" / parity_name(pack.vault, pack.uid)
+    def bytes_of(self, pack: PackToCheck) -> bytes:
+        return self.place.read_blob(pack_name(pack.vault, pack.uid))
+
+    def change(self, pack: PackToCheck, data: bytes) -> None:
+        """Other bytes in the place of the pack, or where it was."""
+        self.place.overwrite(pack_name(pack.vault, pack.uid), data)
+
+    def flip(self, pack: PackToCheck, offset: int, length: int = 1) -> None:
+        """Inverts bytes of a pack."""
+        self.change(pack, inverted(self.bytes_of(pack), offset, length))
+
+    def lose(self, pack: PackToCheck) -> bytes:
+        """The pack goes; what was in it."""
+        data = self.bytes_of(pack)
+        self.place.remove(pack_name(pack.vault, pack.uid))
+        return data
 
     def verify(self, **params: object) -> Found:
         """VerifyStore until there is no more."""
@@ -138,12 +158,12 @@ class CheckedStore(Rig):
         return sorted(failed)
 
 
-def flip(path: Path, offset: int, length: int = 1) -> None:
-    """Inverts bytes of a file in place."""
-    data = bytearray(path.read_bytes())
+def inverted(whole: bytes, offset: int, length: int = 1) -> bytes:
+    """The same bytes, some of them inverted."""
+    data = bytearray(whole)
     for place in range(offset, min(offset + length, len(data))):
         data[place] ^= 0xFF
-    path.write_bytes(data)
+    return bytes(data)
 
 
 def _add(found: Found, answer: Mapping[str, object]) -> None:

@@ -99,7 +99,8 @@ def test_a_batch_is_bounded_and_the_next_step_goes_on(half_dead: tuple[Yard, str
     while gain := small.step(1):
         steps.append(gain.copied_bytes)
         assert objects_of(yard.read(kept))
-    assert len(steps) == 6 and max(steps) <= 20_000  # two of 9 kB each; the small manifest, if it is there, with the last
+    # Two of 9 kB each; and with the last the small manifest, where it is in the pack too.
+    assert len(steps) == 6 and max(steps) <= 20_000
     yard.collect_all()
     yard.check_accounts()
     assert objects_of(yard.read(kept))

@@ -10,13 +10,15 @@ import pytest
 from holdfast.catalog import damage
 from holdfast.catalog.pack_checks import PackToCheck
 from holdfast.chunks.packs import pack_name
+from holdfast.chunks.parity import parity_name
 from holdfast.model.errors import Damaged, Unavailable
-from tests.upkeep.checked_store import CheckedStore, flip
+from tests.backends import Backend, embedded_only
+from tests.upkeep.checked_store import CheckedStore, inverted
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[CheckedStore]:
-    made = CheckedStore(tmp_path, pack_bytes_max=300_000)
+def store(backend: Backend, tmp_path: Path) -> Iterator[CheckedStore]:
+    made = CheckedStore(backend.place(tmp_path / "store"), pack_bytes_max=300_000)
     made.vault()
     yield made
     made.close()
@@ -31,28 +33,29 @@ def filled(store: CheckedStore) -> tuple[str, dict[str, bytes], list[PackToCheck
     return uid, data, store.all_packs()
 
 
+@embedded_only("no pack of a bucket is ever open")
 def test_every_closed_pack_is_given_parity_and_the_open_one_is_not(store: CheckedStore) -> None:
     uid, data, _ = filled(store)
     store.back_up({"late": b"late"})
     assert not store.adding.step(0)
     packs = store.all_packs()
     assert [pack.parity_percent for pack in packs] == [10] * (len(packs) - 1) + [0]
-    assert [store.parity_path(pack).exists() for pack in packs] == [True] * (len(packs) - 1) + [False]
+    assert set(store.parity.all_packs()) == {(pack.vault, pack.uid) for pack in packs[:-1]}
     assert store.contents(store.restore(uid)) == data
 
 
 def test_damage_up_to_the_strength_of_the_parity_is_repaired_by_verifying(store: CheckedStore) -> None:
     uid, data, packs = filled(store)
-    before = {pack.pack_no: store.path_of(pack).read_bytes() for pack in packs}
+    before = {pack.pack_no: store.bytes_of(pack) for pack in packs}
     # 4 KiB blocks, 74 of them and 8 of parity: a burst of 7 blocks lies in 8 at most.
-    flip(store.path_of(packs[0]), 100_000, 7 * 4096)
-    flip(store.path_of(packs[1]), 50_000)
-    damaged = {pack.pack_no: store.path_of(pack).read_bytes() for pack in packs}
+    store.flip(packs[0], 100_000, 7 * 4096)
+    store.flip(packs[1], 50_000)
+    damaged = {pack.pack_no: store.bytes_of(pack) for pack in packs}
     found = store.verify()
     assert (found.damages, found.damaged, found.repaired) == ([], 0, 4)
     assert store.contents(store.restore(uid)) == data
     # Not by writing into a pack.
-    assert {pack.pack_no: store.path_of(pack).read_bytes() for pack in packs} == damaged != before
+    assert {pack.pack_no: store.bytes_of(pack) for pack in packs} == damaged != before
     with store.catalog.snapshot() as tx:
         assert damage.bad_page(tx, 0, 10) == []
     assert store.verify().repaired == 0
@@ -60,8 +63,8 @@ def test_damage_up_to_the_strength_of_the_parity_is_repaired_by_verifying(store:
 
 def test_beyond_its_strength_what_is_lost_is_named_and_the_rest_is_repaired(store: CheckedStore) -> None:
     uid, data, packs = filled(store)
-    flip(store.path_of(packs[0]), 60_000, 12 * 4096)
-    flip(store.path_of(packs[1]), 60_000, 3 * 4096)
+    store.flip(packs[0], 60_000, 12 * 4096)
+    store.flip(packs[1], 60_000, 3 * 4096)
     found = store.verify()
     lost = {name for _, name, _ in found.damages}
     assert found.damages == store.unreadable({uid: sorted(data)})
@@ -74,8 +77,7 @@ def test_beyond_its_strength_what_is_lost_is_named_and_the_rest_is_repaired(stor
 
 def test_a_pack_that_is_gone_is_beyond_parity(store: CheckedStore) -> None:
     uid, data, packs = filled(store)
-    store.path_of(packs[0]).unlink()
-    store.blobs.close()
+    store.lose(packs[0])
     found = store.verify()
     assert found.repaired == 0
     assert found.damages == store.unreadable({uid: sorted(data)}) != []
@@ -84,7 +86,7 @@ def test_a_pack_that_is_gone_is_beyond_parity(store: CheckedStore) -> None:
 def test_a_crafted_parity_restores_nothing_that_fails_its_own_check(store: CheckedStore) -> None:
     """Parity is not trusted: here it was made of a pack that was altered before."""
     uid, data, packs = filled(store)
-    flip(store.path_of(packs[0]), 60_000, 10)
+    store.flip(packs[0], 60_000, 10)
     assert packs[0].size is not None
     store.parity.make(packs[0].vault, packs[0].uid, packs[0].size, 10)
     found = store.verify()
@@ -94,10 +96,10 @@ def test_a_crafted_parity_restores_nothing_that_fails_its_own_check(store: Check
 
 def test_the_scrub_repairs_damage_and_makes_damaged_or_lost_parity_anew(store: CheckedStore) -> None:
     uid, data, packs = filled(store)
-    flip(store.path_of(packs[0]), 60_000, 10)
-    flip(store.parity_path(packs[1]), 9_000)
-    store.parity_path(packs[2]).unlink()
-    store.blobs.close()
+    store.flip(packs[0], 60_000, 10)
+    damaged, lost = [parity_name(pack.vault, pack.uid) for pack in packs[1:3]]
+    store.place.overwrite(damaged, inverted(store.place.read_blob(damaged), 9_000))
+    store.place.remove(lost)
     for _ in range(100):
         store.ticks.seconds += 30 * 24 * 3600
         store.scrub.step(store.clock.now_us())
@@ -114,7 +116,7 @@ def test_parity_can_be_added_to_packs_that_exist(store: CheckedStore) -> None:
     packs = store.all_packs()
     assert (found.parity_added, found.without_parity) == (len(packs), 0)
     assert {pack.parity_percent for pack in packs} == {20}
-    flip(store.path_of(packs[0]), 60_000, 10 * 4096)
+    store.flip(packs[0], 60_000, 10 * 4096)
     assert store.verify().damages == []
     assert store.contents(store.restore(uid)) == data
     assert store.verify(AddParity=20).parity_added == 0
@@ -124,7 +126,7 @@ def test_a_pack_that_cannot_be_read_as_a_whole_keeps_no_other_from_its_parity(st
     store.back_up({f"f{n:02}": store.noise(17_000) for n in range(40)})
     store.close_packs()
     packs = store.all_packs()
-    os.truncate(store.path_of(packs[0]), 1000)
+    store.change(packs[0], store.bytes_of(packs[0])[:1000])
     found = store.verify(AddParity=5)
     assert (found.parity_added, found.without_parity) == (len(packs) - 1, 1)
     with pytest.raises(Damaged):

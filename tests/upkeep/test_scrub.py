@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.errors import UnusableKey
-from tests.upkeep.checked_store import CheckedStore, flip
+from tests.backends import Backend
+from tests.upkeep.checked_store import CheckedStore
 
 DAY_US = 24 * 3600 * 1_000_000
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[CheckedStore]:
-    made = CheckedStore(tmp_path)
+def store(backend: Backend, tmp_path: Path) -> Iterator[CheckedStore]:
+    made = CheckedStore(backend.place(tmp_path / "store"))
     made.vault()
     made.back_up({f"f{n:02}": made.noise(20_000) for n in range(30)})
     made.close_packs()
@@ -101,7 +102,7 @@ def test_the_figures_say_how_it_stands(store: CheckedStore) -> None:
     assert store.scrub.figures.oldest_verification == 0
     store.verify()
     pack = store.all_packs()[0]
-    flip(store.path_of(pack), store.frames_of(pack)[0].frame_offset + 200)
+    store.flip(pack, store.frames_of(pack)[0].frame_offset + 200)
     store.ticks.seconds += 100
     store.scrub.step(now + 40 * DAY_US)
     assert store.scrub.figures.oldest_verification == pytest.approx(now / 1e6, abs=60)
@@ -135,8 +136,8 @@ def test_a_vault_without_its_keys_does_not_keep_the_others_from_being_read(store
     store.put(job, "x", store.noise(1000))
     store.commit(job)
     store.close_packs()
-    [foreign] = [pack for pack in store.all_packs() if pack.vault != store.all_packs()[0].vault]
     first_vault = store.all_packs()[0].vault
+    foreign = [pack.pack_no for pack in store.all_packs() if pack.vault != first_vault]
     ring = store.ring
 
     class Partly:
@@ -154,5 +155,5 @@ def test_a_vault_without_its_keys_does_not_keep_the_others_from_being_read(store
             store.scrub.step(store.clock.us)
         except UnusableKey:
             refused += 1
-    assert refused == len(store.all_packs()) - 1
-    assert [pack.pack_no for pack in store.all_packs() if pack.verified_us] == [foreign.pack_no]
+    assert refused == len(store.all_packs()) - len(foreign)
+    assert [pack.pack_no for pack in store.all_packs() if pack.verified_us] == foreign != []

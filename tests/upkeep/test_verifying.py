@@ -16,12 +16,13 @@ from holdfast.packfile.layout import FRAME_HEADER_BYTES, PACK_HEADER_BYTES
 from holdfast.records.engines import Engines
 from holdfast.records.reseal import Resealer
 from holdfast.upkeep import naming_damage, pack_walk, verify_stages, verifying
-from tests.upkeep.checked_store import CheckedStore, flip
+from tests.backends import Backend
+from tests.upkeep.checked_store import CheckedStore
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[CheckedStore]:
-    made = CheckedStore(tmp_path)
+def store(backend: Backend, tmp_path: Path) -> Iterator[CheckedStore]:
+    made = CheckedStore(backend.place(tmp_path / "store"))
     made.vault()
     yield made
     made.close()
@@ -72,11 +73,10 @@ def test_a_sound_store_has_nothing_to_report(store: CheckedStore) -> None:
 def test_of_a_lost_pack_exactly_what_needs_it_is_named(store: CheckedStore, lost: int) -> None:
     points = three_points(store)
     pack = store.all_packs()[lost]
-    store.path_of(pack).unlink()
-    store.blobs.close()
+    store.lose(pack)
     found = store.verify()
     assert found.damages == store.unreadable(points)
-    assert found.damages
+    assert found.damages or found.manifests
     assert all("is missing" in reason for reason in found.reasons)
     # Once more: what is known to be bad is reported until it is healed.
     assert store.verify().damages == found.damages
@@ -86,8 +86,7 @@ def test_of_a_lost_pack_exactly_what_needs_it_is_named(store: CheckedStore, lost
 def test_the_scope_of_a_verification_is_what_its_points_need(store: CheckedStore) -> None:
     points = three_points(store)
     first, second, third, other = points
-    store.path_of(store.all_packs()[0]).unlink()
-    store.blobs.close()
+    store.lose(store.all_packs()[0])
     everything = store.unreadable(points)
     assert {uid for uid, _, _ in everything} == {first, second, third}
     for uid in points:
@@ -136,8 +135,7 @@ def test_a_frame_that_left_its_place_meanwhile_is_looked_up_again(store: Checked
 
         store.commits.submit([copy], move)
     store.commits.submit((), lambda tx, _: tx.run("DELETE FROM chunks WHERE chunk_no = :n", {"n": stale[0].chunk_no}))
-    store.path_of(pack).unlink()
-    store.blobs.close()
+    store.lose(pack)
     checked = store.checker.check(stale)
     assert (checked.damaged, checked.repaired) == (0, 0)
     with store.catalog.snapshot() as tx:
@@ -151,7 +149,7 @@ def test_a_flip_in_a_frame_is_named_and_healed_by_the_same_data(store: CheckedSt
     second = store.back_up({"g": data["f3"]})
     pack = store.all_packs()[0]
     frame = store.frames_of(pack)[3]
-    flip(store.path_of(pack), frame.frame_offset + 2_000)
+    store.flip(pack, frame.frame_offset + 2_000)
     found = store.verify()
     assert found.damages == sorted([(first, "f3", 0), (second, "f3", 0), (second, "g", 0)])
     assert found.damaged == 1
@@ -172,9 +170,9 @@ def test_a_deleted_point_is_not_reported_and_a_manifest_is(store: CheckedStore) 
         recovery_points.delete(tx, point)
 
     store.commits.submit((), delete)
-    pack = store.all_packs()[0]
-    for frame in store.frames_of(pack):
-        flip(store.path_of(pack), frame.frame_offset + 50)
+    for pack in store.all_packs():
+        for frame in store.frames_of(pack):
+            store.flip(pack, frame.frame_offset + 50)
     found = store.verify()
     assert found.damages == sorted([(second, "a", 0), (second, "b", 0)])
     assert sorted(found.manifests) == sorted([first, second])
@@ -186,12 +184,8 @@ def test_damaged_manifests_are_written_anew_from_the_catalog(store: CheckedStore
     resealer = Resealer(Engines(store.catalog, store.commits, store.store.chunks, store.ring))
     object.__setattr__(store.checker, "reseal", resealer)
     points = three_points(store)
-    with store.catalog.snapshot() as tx:
-        manifests = [row[0] for row in tx.all("SELECT chunk_no FROM manifests")]
-    for pack in store.all_packs():
-        for frame in store.frames_of(pack):
-            if frame.chunk_no in manifests:
-                flip(store.path_of(pack), frame.frame_offset + FRAME_HEADER_BYTES)
+    for pack, frame in store.manifest_frames():
+        store.flip(pack, frame.frame_offset + FRAME_HEADER_BYTES)
     found = store.verify()
     assert (found.damages, found.manifests, found.resealed) == ([], [], len(points))
     again = store.verify(ResourceArn=source_arn("home"))
@@ -200,8 +194,8 @@ def test_damaged_manifests_are_written_anew_from_the_catalog(store: CheckedStore
 
 def test_a_manifest_that_cannot_be_written_anew_is_named_again_each_time(store: CheckedStore) -> None:
     uid = store.back_up({"a": b"a" * 100})
-    pack = store.all_packs()[0]
-    flip(store.path_of(pack), store.frames_of(pack)[-1].frame_offset + FRAME_HEADER_BYTES)
+    [(pack, frame)] = store.manifest_frames()
+    store.flip(pack, frame.frame_offset + FRAME_HEADER_BYTES)
     for _ in range(2):
         assert store.verify().manifests == [uid]
     assert store.verify(RecoveryPointArn=recovery_point_arn(uid)).manifests == [uid]
@@ -220,7 +214,7 @@ def test_what_is_marked_good_again_is_a_duplicate_again(store: CheckedStore) -> 
 def test_a_damaged_pack_header_damages_nothing(store: CheckedStore) -> None:
     points = three_points(store)
     for pack in store.all_packs():
-        flip(store.path_of(pack), 0, PACK_HEADER_BYTES)
+        store.flip(pack, 0, PACK_HEADER_BYTES)
     assert store.verify().damages == store.unreadable(points) == []
 
 
@@ -230,7 +224,7 @@ def test_metadata_that_is_damaged_is_named_as_such(store: CheckedStore) -> None:
     store.complete(job, upload, MetadataBlob=b"blob" * 50)
     uid = store.commit(job)
     pack = store.all_packs()[0]
-    flip(store.path_of(pack), store.frames_of(pack)[0].frame_offset + 120)
+    store.flip(pack, store.frames_of(pack)[0].frame_offset + 120)
     found = store.verify(RecoveryPointArn=recovery_point_arn(uid))
     assert (found.damages, found.damaged) == ([(uid, "with", -1)], 1)
     assert store.verify().damages == [(uid, "with", -1)]
@@ -239,12 +233,10 @@ def test_metadata_that_is_damaged_is_named_as_such(store: CheckedStore) -> None:
 def test_what_can_be_read_again_is_no_damage_any_more(store: CheckedStore) -> None:
     points = three_points(store)
     pack = store.all_packs()[0]
-    path = store.path_of(pack)
-    path.rename(path.with_suffix(".away"))
-    store.blobs.close()
+    data = store.lose(pack)
     found = store.verify()
     assert found.damages
-    path.with_suffix(".away").rename(path)
+    store.change(pack, data)
     again = store.verify()
     assert (again.damages, again.repaired) == ([], found.damaged)
     assert store.unreadable(points) == []
@@ -258,7 +250,8 @@ def test_a_whole_verification_dates_the_packs_that_were_closed(store: CheckedSto
     store.verify()
     packs = store.all_packs()
     assert all(pack.verified_us > before for pack in packs if pack.size is not None)
-    assert [pack.verified_us for pack in packs if pack.size is None] == [0]
+    # In a bucket none is ever open.
+    assert [pack.verified_us for pack in packs if pack.size is None] == ([] if store.catalog.parallel else [0])
 
 
 def test_what_cannot_be_asked_for_is_refused_with_a_hint(store: CheckedStore) -> None:

@@ -11,18 +11,14 @@ from torture.cluster import logs
 from torture.cluster.aftermath import Aftermath
 from torture.cluster.clients import hand
 from torture.cluster.crowd import Crowd, Size
-from torture.cluster.patience import Patience
 from torture.cluster.rig import Rig
+from torture.cluster.scene import Scene, scene
 from torture.cluster.torment import Tormentor
 from torture.cluster.troubles import Stage, plan
 from torture.crew import VAULTS
-from torture.journal import LedgerJournal
-from torture.ledger import Ledger
 from torture.section import Figures, Report
 
 MEMORY_MIB_MAX = 400
-PATIENCE_SECONDS = 240.0
-"""How long a client asks for one thing, over and over, before it is a finding that it does not get it."""
 _PEACE_SECONDS = 5.0
 _READY_SECONDS_MAX = 60.0
 _NUMBER_OF_THE_FIRST = 99
@@ -34,83 +30,69 @@ class Attack:
 
     name: str
     put_up: Callable[[Path], AbstractContextManager[Rig]]
-    nodes: int
     size: Size
     lease_seconds: float
+    """After so long a silence a node has certainly been taken for dead."""
 
 
 def run(attack: Attack, seconds: float, seed: int, folder: Path, report: Report) -> Figures:
     """Clients and troubles for `seconds`, then every look there is."""
     folder.mkdir(parents=True, exist_ok=True)
-    dice = random.Random(seed)
-    counts: Counter[str] = Counter()
-    losses: list[str] = []
     with attack.put_up(folder) as rig:
         report(f"{attack.name}: {len(rig.nodes)} nodes at {rig.url}, {attack.size.clients()} clients")
-        journal = LedgerJournal(Ledger(), folder / "journal")
-        patience = Patience(PATIENCE_SECONDS)
-        tormentor = Tormentor(rig, report)
-        try:
-            losses = _live(attack, rig, seconds, journal, patience, tormentor, dice, folder, counts, report)
-        finally:
-            journal.close()
-            for node in rig.nodes:
-                node.stop()
-        counts["acknowledgements"] = journal.ledger.acknowledged
-        counts.update(tormentor.counts)
-        counts["troubles that clients met and got over"] = patience.troubles.total()
-        counts["seconds that anything took to get through, at most"] = round(patience.longest_seconds)
-        report(f"troubles that clients met: {dict(patience.troubles)}")
-        losses += _judge_nodes(rig, counts, report)
-    told = tuple(f"seed {seed}: {one}" for one in losses)
-    return Figures(attack.name, {what: count for what, count in counts.items() if count}, told, seconds)
+        with scene(rig, seed, folder, report) as here:
+            try:
+                losses = _live(attack, here, seconds)
+            finally:
+                for node in rig.nodes:
+                    node.stop()
+            losses += _judge_nodes(here)
+        here.counts["acknowledgements"] = here.journal.ledger.acknowledged
+        here.counts["troubles that clients met and got over"] = here.patience.troubles.total()
+        here.counts["seconds that anything took to get through, at most"] = round(here.patience.longest_seconds)
+        report(f"troubles that clients met: {dict(here.patience.troubles)}")
+    counts = {what: count for what, count in here.counts.items() if count}
+    return Figures(attack.name, counts, tuple(f"seed {seed}: {one}" for one in losses), seconds)
 
 
-def _live(
-    attack: Attack,
-    rig: Rig,
-    seconds: float,
-    journal: LedgerJournal,
-    patience: Patience,
-    tormentor: Tormentor,
-    dice: random.Random,
-    folder: Path,
-    counts: Counter[str],
-    report: Report,
-) -> list[str]:
+def _live(attack: Attack, here: Scene, seconds: float) -> list[str]:
+    """Until everything has been looked at; what must not be."""
+    rig = here.rig
     stage = Stage(len(rig.nodes), rig.backing is not None, attack.lease_seconds)
-    troubles = plan(random.Random(dice.random()), seconds - _PEACE_SECONDS, stage)
-    first = hand(rig.door(), journal, patience, dice, _NUMBER_OF_THE_FIRST)
+    troubles = plan(random.Random(here.dice.random()), seconds - _PEACE_SECONDS, stage)
+    first = hand(here.door, here.journal, here.patience, here.dice, _NUMBER_OF_THE_FIRST)
     for vault in VAULTS:
         if vault != "default":
             first.make_vault(vault)
-    crowd = Crowd(rig, attack.size, journal, patience, dice, folder)
+    tormentor = Tormentor(rig, here.report)
+    crowd = Crowd(here, attack.size)
     crowd.start()
     try:
         tormentor.carry_out(troubles, seconds, crowd.is_over)
         tormentor.watch_until_ready(_READY_SECONDS_MAX)
     finally:
         crowd.stop()
-    counts["clients that finished"] = crowd.finished
-    counts.update(crowd.counts())
-    report(f"{crowd.finished} clients finished; {journal.ledger.acknowledged} requests of writers were acknowledged")
+    here.counts["clients that finished"] = crowd.finished
+    here.counts.update(crowd.counts())
+    here.counts.update(tormentor.counts)
+    here.report(f"{crowd.finished} clients finished; {here.journal.ledger.acknowledged} writes were acknowledged")
     if crowd.findings:
         return crowd.findings
-    aftermath = Aftermath(rig, crowd, journal, patience, dice, report)
+    aftermath = Aftermath(here, crowd)
     aftermath.look()
-    counts.update(aftermath.counts)
     return aftermath.wrong
 
 
-def _judge_nodes(rig: Rig, counts: Counter[str], report: Report) -> list[str]:
+def _judge_nodes(here: Scene) -> list[str]:
     found: list[str] = []
     warnings: Counter[str] = Counter()
-    for node in rig.nodes:
-        counts["lives of nodes"] += node.lives
+    nodes = here.rig.nodes
+    for node in nodes:
         mib = node.memory_kib_max >> 10
-        counts["MiB of memory that a node had at most"] = max(counts["MiB of memory that a node had at most"], mib)
         if mib >= MEMORY_MIB_MAX:
             found.append(f"{node.name} had {mib} MiB of memory, {MEMORY_MIB_MAX} are allowed")
         found += logs.findings(node.log, warnings)
-    report(f"warnings that nodes logged: {dict(warnings)}")
+    here.counts["lives of nodes"] = sum(node.lives for node in nodes)
+    here.counts["MiB of memory that a node had at most"] = max(node.memory_kib_max for node in nodes) >> 10
+    here.report(f"warnings that nodes logged: {dict(warnings)}")
     return found

@@ -6,7 +6,7 @@ They are the actors of `torture.actor` with a patient hand, and so are held to t
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.client.api import Api
 from holdfast.client.call import Credentials
@@ -35,10 +35,11 @@ Stopping = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where the service is, and who comes."""
+    """Where the service is, and who comes; it knows all that came in."""
 
     endpoint: Endpoint
     credentials: Credentials
+    _opened: list[Api] = field(default_factory=list)
 
     def api(
         self, patience: Patience, attempts_max: int = _ATTEMPTS_MAX, answer_seconds_max: float = _ANSWER_SECONDS_MAX
@@ -52,7 +53,14 @@ class Door:
         transport = HttpTransport(
             self.endpoint, connect_seconds_max=_CONNECT_SECONDS_MAX, idle_seconds_max=answer_seconds_max
         )
-        return Api(transport, self.credentials, attempts_max=attempts_max, sleep=sleep)
+        api = Api(transport, self.credentials, attempts_max=attempts_max, sleep=sleep)
+        self._opened.append(api)
+        return api
+
+    def close(self) -> None:
+        """Close the connections of all clients."""
+        for api in self._opened:
+            api.close()
 
 
 @dataclass(slots=True)

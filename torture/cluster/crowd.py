@@ -3,20 +3,19 @@
 The first thing that must not be ends the work of all.
 """
 
+import itertools
 import random
 import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 from torture.cluster.agents import AgentClient
 from torture.cluster.clients import Caretaker, Companion, Reader, Stopping, Writer, hand
-from torture.cluster.patience import Patience
-from torture.cluster.rig import Rig
+from torture.cluster.scene import Scene
 from torture.crew import VAULTS
-from torture.journal import LedgerJournal
 
 _END_SECONDS_MAX = 400.0
 
@@ -35,37 +34,39 @@ class Size:
         return self.writers + self.companions + self.readers + self.agents
 
 
+class Client(Protocol):
+    """Whoever works until told to stop; it answers with what must not be."""
+
+    def work(self, stopping: Stopping) -> list[str]: ...
+
+
 class Crowd:
     """Makes the clients of a service that runs; their threads begin with `start`."""
 
-    def __init__(
-        self, rig: Rig, size: Size, journal: LedgerJournal, patience: Patience, dice: random.Random, folder: Path
-    ) -> None:
+    def __init__(self, scene: Scene, size: Size) -> None:
         self.findings: list[str] = []
         self.finished = 0
         """Clients that came to their end without a finding."""
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        door = rig.door()
-        own = [random.Random(dice.random()) for _ in range(size.clients() + 1)]
+        door, journal, patience, dice = scene.door, scene.journal, scene.patience, scene.dice
+        hands = [hand(door, journal, patience, dice, number) for number in range(size.writers + size.companions)]
         sources = [f"{VAULTS[number % len(VAULTS)]}/source-{number}" for number in range(size.writers)]
+        own = (random.Random(dice.random()) for _ in itertools.count())
         self._writers = [
-            Writer(hand(door, journal, patience, own[0], number), journal, source, own.pop())
-            for number, source in enumerate(sources)
+            Writer(hands.pop(), journal, source, chance) for source, chance in zip(sources, own, strict=False)
         ]
         self._companions = [
-            Companion(hand(door, journal, patience, own[0], size.writers + number), journal, sources[number], own.pop())
+            Companion(hands.pop(), journal, sources[number % size.writers], next(own))
             for number in range(size.companions)
         ]
-        self._readers = [Reader(door.api(patience), journal, own.pop()) for _ in range(size.readers)]
+        self._readers = [Reader(door.api(patience), journal, next(own)) for _ in range(size.readers)]
         self.agents = [
-            AgentClient(
-                folder / f"agent-{number}", f"agent-{number}", rig.settings(), door.api(patience), patience, own.pop()
-            )
-            for number in range(size.agents)
+            AgentClient(scene.folder / name, name, scene.rig.settings(), door.api(patience), patience, next(own))
+            for name in (f"agent-{number}" for number in range(size.agents))
         ]
-        self._caretaker = Caretaker(door.api(patience), own.pop())
-        clients = [*self._writers, *self._companions, *self._readers, *self.agents]
+        self._caretaker = Caretaker(door.api(patience), next(own))
+        clients: list[Client] = [*self._writers, *self._companions, *self._readers, *self.agents]
         self._threads = [
             threading.Thread(
                 target=self._work, args=(client.work,), daemon=True, name=f"{type(client).__name__} {number}"
@@ -92,7 +93,7 @@ class Crowd:
 
     def counts(self) -> Counter[str]:
         """What was done."""
-        hands = [client.hand for client in (*self._writers, *self._companions)]
+        hands = [client.hand for client in self._writers] + [client.hand for client in self._companions]
         return Counter(
             {
                 "backups by the agent": sum(agent.backups for agent in self.agents),

@@ -26,8 +26,8 @@ NODES = 3
 LEASE_SECONDS = SILENCE_SECONDS + 2.0
 """After so long it has been taken for dead: the others look now and then."""
 
-CLUSTER = Attack("three nodes", lambda folder: cluster(folder, NODES), NODES, Size(), LEASE_SECONDS)
-EMBEDDED = Attack("one node", embedded, 1, Size(), LEASE_SECONDS)
+CLUSTER = Attack("three nodes", lambda folder: cluster(folder, NODES), Size(), LEASE_SECONDS)
+EMBEDDED = Attack("one node", embedded, Size(), LEASE_SECONDS)
 
 
 def main() -> int:

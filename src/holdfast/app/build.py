@@ -151,7 +151,8 @@ class System:
             log=log,
             observe=observe,
         )
-        writer, packs = written.writer, written.packs
+        writer = self.writer = written.writer
+        packs = written.packs
         commits = self.commits = written.commits
         with catalog.snapshot() as tx:
             is_first = len(writers.live(tx)) <= 1

@@ -8,7 +8,7 @@ is the one that may write (catalog/writers.py).
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import apsw
@@ -17,6 +17,7 @@ from holdfast.catalog import migrate, sqlite_file, writers
 from holdfast.catalog.sqlite_errors import translated
 from holdfast.catalog.sqlite_tx import SqliteTx
 from holdfast.catalog.transaction import Tx
+from holdfast.catalog.turns import Turns
 from holdfast.model.outcome import Outcome
 from holdfast.model.purpose import Purpose
 
@@ -44,6 +45,7 @@ class SqliteCatalog:
         self._connections: list[apsw.Connection] = []
         self._writer_no: int | None = None
         self._running: int | None = None
+        self._turns: Turns | None = None
         with translated(path):
             if not joins:
                 sqlite_file.make_ready(path, vfs)
@@ -53,6 +55,8 @@ class SqliteCatalog:
             except BaseException:
                 self.close()
                 raise
+        if joins:
+            self._turns = Turns(path.parent)
 
     def fence(self, writer_no: int) -> None:
         """From here on every transaction is that writer's, and is refused once another has taken the store over."""
@@ -66,7 +70,7 @@ class SqliteCatalog:
         """
         writer = self._writer
         tx = SqliteTx(writer)
-        with translated(self._path):
+        with self._turns.turn() if self._turns else nullcontext(), translated(self._path):
             _end(writer)
             _execute(writer, "BEGIN IMMEDIATE")
             try:
@@ -126,6 +130,9 @@ class SqliteCatalog:
             for connection in reversed(self._connections):
                 connection.close()
             self._connections.clear()
+        if self._turns is not None:
+            self._turns.close()
+            self._turns = None
 
     def _connect(self) -> apsw.Connection:
         connection = sqlite_file.connect(self._path, self._vfs)
