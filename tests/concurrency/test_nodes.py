@@ -205,7 +205,6 @@ def test_a_collection_that_is_asked_of_both_nodes_takes_what_is_dead_and_nothing
 
 
 def test_uploads_through_two_nodes_go_on_while_both_are_asked_to_collect(nodes: tuple[Node, Node]) -> None:
-    one, two = nodes
     stop = threading.Event()
     troubles: list[str] = []
 
@@ -238,8 +237,8 @@ def test_uploads_through_two_nodes_go_on_while_both_are_asked_to_collect(nodes: 
     for thread in collectors:
         thread.join()
     assert troubles == []
-    one.collect()
-    assert one.fetch("SELECT count(*) FROM object_chunks") == [(0,)]
+    nodes[0].collect()
+    assert nodes[1].fetch("SELECT count(*) FROM object_chunks") == [(0,)]
 
 
 def test_a_node_that_was_taken_for_dead_goes_on_under_another_number_and_no_request_fails(
@@ -270,7 +269,7 @@ def test_a_node_that_was_taken_for_dead_goes_on_under_another_number_and_no_requ
         thread.start()
     for _ in range(5):
         two.end_writers()
-        two.collect()
+        two.call("CollectGarbage", Seconds=1)
         stop.wait(0.2)
     stop.set()
     for thread in threads:

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from holdfast.access.authenticate import Caller
 from holdfast.app.build import System
-from holdfast.app.config import StoreOptions
 from holdfast.app.rebuild import rebuild
 from holdfast.blobs.disk import RoomyDisk
-from holdfast.blobs.local import LocalBlobs
-from holdfast.chunks.store import ChunkStore
 from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.observe.logs import open_log
@@ -23,6 +22,7 @@ from holdfast.records.engines import Engines
 from holdfast.records.recorder import Recorder
 from holdfast.records.report import RebuildReport
 from holdfast.records.reseal import Resealer
+from tests.backends import EmbeddedPlace, Place, SharedPlace
 
 CALLER = Caller("AKIDTEST")
 ROLE = "arn:aws:iam::000000000000:role/agent"
@@ -41,14 +41,19 @@ class StepClock:
 
 
 class Store:
-    """One directory, opened and closed as often as a test likes."""
+    """One place, opened and closed as often as a test likes."""
 
-    def __init__(self, folder: Path, *, disk: RoomyDisk | None = None) -> None:
+    place: Place | None = None
+
+    def __init__(self, where: Place | Path, *, disk: RoomyDisk | None = None) -> None:
+        """`where`: a folder in which an embedded store is, or a place."""
         self.disk = disk
-        self.folder = folder / "store"
+        self.place = EmbeddedPlace(where / "store") if isinstance(where, Path) else where
+        self.folder = self.place.folder
         self.clock = StepClock()
-        self.options = StoreOptions(directory=self.folder, reserve_bytes=1 << 20)
+        self.options = self.place.options()
         self.system: System | None = None
+        self._packs: list[str] = []
 
     def open(self) -> "Store":
         log = open_log("error", "json", io.StringIO())
@@ -112,7 +117,11 @@ class Store:
         self.call("DeleteObject", BackupJobId=job, ObjectName=name)
 
     def commit(self, job: str) -> str:
-        return str(self.call("CommitBackupJob", BackupJobId=job)["RecoveryPointArn"])
+        arn = str(self.call("CommitBackupJob", BackupJobId=job)["RecoveryPointArn"])
+        if isinstance(self.place, SharedPlace):
+            # Nothing else tells later in which order they came.
+            self.packs()
+        return arn
 
     def back_up(self, files: Mapping[str, bytes], source: str = "home", vault: str = "default") -> str:
         job = self.start(source, vault)
@@ -136,7 +145,7 @@ class Store:
 
     def _engines(self) -> Engines:
         assert self.system is not None
-        chunks = ChunkStore(LocalBlobs(self.folder / "blobs"))
+        chunks = self.place.chunks(self.system.places.blobs)
         return Engines(self.system.catalog, self.system.commits, chunks, self.system.keys)
 
     def write(self, statement: str, **params: object) -> None:
@@ -178,15 +187,29 @@ class Store:
                 told[arn] = (described, self.contents(arn))
         return told
 
-    def packs(self) -> list[Path]:
-        return sorted(path for path in (self.folder / "blobs" / "packs").rglob("*") if path.is_file())
+    def packs(self) -> list[str]:
+        """The names of the packs, in the order in which they came to be seen."""
+        there = self.place.names("packs/")
+        self._packs = [name for name in self._packs if name in there]
+        self._packs += [name for name in there if name not in self._packs]
+        return list(self._packs)
 
     def lose_catalog(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            (self.folder / f"catalog{suffix}").unlink(missing_ok=True)
+        self.place.lose_catalog()
 
     def rebuild(self, **more: object) -> RebuildReport:
+        if isinstance(self.place, SharedPlace):
+            # A schema will be left that was not there.
+            self.place._is_as_taken = False
         return rebuild(self.options, clock=self.clock, **more)  # type: ignore[arg-type]
+
+    def replaced(self) -> int:
+        """How many former catalogs are kept."""
+        if isinstance(self.place, SharedPlace):
+            with psycopg.connect(self.place.url) as connection:
+                names = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^holdfast_replaced_[0-9]+$'"
+                return len(connection.execute(names).fetchall())
+        return len([path for path in self.folder.glob("catalog.replaced-*") if path.suffix[-1].isdigit()])
 
     def _object(self, job: str, listed: Mapping[str, object]) -> object:
         token = listed["ObjectToken"]
@@ -209,14 +232,6 @@ class Store:
 
 def _shown(entry: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in entry.items() if name not in HIDDEN}
-
-
-def flip(path: Path, offset: int) -> None:
-    with open(path, "r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)
-        file.seek(offset)
-        file.write(bytes([byte[0] ^ 0x40]))
 
 
 def noise(seed: int, size: int) -> bytes:

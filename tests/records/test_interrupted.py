@@ -1,12 +1,12 @@
 """A rebuild that is cut short at any step leaves a store that is as it was, or is refused, and can begin again."""
 
 import errno
-from pathlib import Path
 
 import pytest
 
 from holdfast.model.errors import Unavailable
 from holdfast.testing.faulty_disk import FaultyDisk
+from tests.backends import embedded_only
 from tests.records.rig import Store
 
 FEW = 200
@@ -51,10 +51,10 @@ def test_cut_short_while_it_reads_and_writes(store: Store) -> None:
         assert store.says() == before
 
 
+@embedded_only("the catalog is a file; of PostgreSQL's see test_rebuild_on_postgres")
 @pytest.mark.parametrize("verb", ["sync", "sync_directory", "link", "replace", "remove"])
 @pytest.mark.parametrize("catalog", ["lost", "whole", "damaged"])
-def test_refused_by_the_disk_while_the_catalogs_change_places(tmp_path: Path, catalog: str, verb: str) -> None:
-    store = Store(tmp_path)
+def test_refused_by_the_disk_while_the_catalogs_change_places(store: Store, catalog: str, verb: str) -> None:
     before = filled(store)
     path = store.folder / "catalog"
     if catalog == "lost":
@@ -100,6 +100,7 @@ def _opens_right_or_not_at_all(store: Store, before: dict[str, object]) -> None:
         store.close()
 
 
+@embedded_only("the catalog is a file")
 def test_the_log_of_the_old_catalog_never_lies_beside_the_new_one(store: Store) -> None:
     before = filled(store)
     (store.folder / "catalog").write_bytes(b"no database at all" * 300)

@@ -91,7 +91,7 @@ def test_rebuilding_twice_gives_the_same(store: Store) -> None:
     assert report.is_whole
     with store.opened():
         assert store.says() == once
-    assert (store.folder / "catalog.replaced-1").exists()
+    assert store.replaced() == 1
 
 
 def test_a_usable_catalog_is_not_replaced_unasked(store: Store) -> None:

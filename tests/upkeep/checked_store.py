@@ -102,7 +102,13 @@ class CheckedStore(Rig):
         with self.catalog.snapshot() as tx:
             while pack := pack_checks.following(tx, found[-1].pack_no + 1 if found else 0, 10**9):
                 found.append(pack)
-        return [pack for pack in found if self.frames_of(pack)]
+            filled = {row[0] for row in tx.all("SELECT DISTINCT pack_no FROM chunks")}
+        return [pack for pack in found if pack.pack_no in filled]
+
+    def dates(self) -> dict[int, int]:
+        """When each pack was last read as a whole."""
+        with self.catalog.snapshot() as tx:
+            return dict(tx.all("SELECT pack_no, verified_us FROM packs"))
 
     def frames_of(self, pack: PackToCheck) -> list[StoredFrame]:
         with self.catalog.snapshot() as tx:

@@ -26,13 +26,13 @@ def store(backend: Backend, tmp_path: Path) -> Iterator[CheckedStore]:
 def read_in(store: CheckedStore, days: float, *, now_us: int, jump: int = 0, minutes: int = 30) -> list[int]:
     """The packs that the scrub read in so many days, in order; the clock is off by `jump` from the truth."""
     order: list[int] = []
-    before = {pack.pack_no: pack.verified_us for pack in store.all_packs()}
+    before = store.dates()
     for _ in range(int(days * 24 * 60 / minutes)):
         store.ticks.seconds += minutes * 60
         now_us += minutes * 60 * 1_000_000
         while store.scrub.step(now_us + jump):
             pass
-        dates = {pack.pack_no: pack.verified_us for pack in store.all_packs()}
+        dates = store.dates()
         order += [number for number, date in dates.items() if date != before[number]]
         before = dates
     return order

@@ -1,36 +1,60 @@
 """Makes a store's catalog anew from its packs and keys alone (docs/design/rebuild.md).
 
 What is always true here: the new catalog is built under another name and takes the place of the old one only when it is
-whole and durable; the old one is kept under a third name. A crash leaves the store as it was, or without a catalog,
-which it then refuses to open; in either case the same command begins again. Packs and keys are only read.
+whole and durable; the old one is kept under a third name. Whatever cuts it short, the same command begins again. Packs
+and keys are only read.
 """
 
 import contextlib
-import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Protocol
 
+from holdfast.access import credentials_file
 from holdfast.app.config import StoreOptions
-from holdfast.app.directory import BLOBS_NAME, CATALOG_NAME
+from holdfast.app.directory import BLOBS_NAME, prepare
 from holdfast.app.keys import open_keys
+from holdfast.app.mark import read_mark
 from holdfast.app.opening import packs_on_disk, unknown_pack
-from holdfast.app.root_key_place import RootKeyInDirectory
+from holdfast.app.places import BlobPlaces, Blobs, open_blobs
+from holdfast.app.rebuilt_file import FileBeside, remove_with_logs
+from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
 from holdfast.blobs.disk import Disk, SystemDisk
 from holdfast.blobs.disk_errors import write_error
-from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
+from holdfast.catalog import identity
 from holdfast.catalog.findings import Findings
-from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.catalog.identity import Identity
+from holdfast.catalog.port import Catalog
+from holdfast.catalog.transaction import Tx
+from holdfast.keys.ring import KeyRing
 from holdfast.model.clock import Clock, SystemClock
-from holdfast.model.errors import HoldfastError, InvalidInput, InvalidState
-from holdfast.records.engines import VaultKeySource
+from holdfast.model.errors import Damaged, HoldfastError, InvalidInput, InvalidState, Unavailable
+from holdfast.model.purpose import Purpose
 from holdfast.records.remaking import Remaking
 from holdfast.records.report import Progress, RebuildReport
 
-BUILDING_NAME = "catalog.rebuilding"
 FINDINGS_NAME = "catalog.findings"
-REPLACED_NAME = "catalog.replaced"
-_LOG_SUFFIXES = ("-wal", "-shm")
+
+
+class Beside(Protocol):
+    """Where the new catalog is made, and how it takes the place of the old one (FileBeside, SchemaBeside)."""
+
+    @property
+    def where(self) -> object: ...
+
+    def clear(self) -> None:
+        """Removes what an earlier attempt left, or this one."""
+
+    def old(self) -> Catalog | None:
+        """The catalog in use, if there is one. Raises Unavailable where it cannot be used."""
+
+    def new(self) -> Catalog:
+        """An empty catalog, to be filled and closed."""
+
+    def install(self, now_us: int) -> None:
+        """The new catalog is the catalog from here on."""
 
 
 def rebuild(
@@ -41,112 +65,103 @@ def rebuild(
     clock: Clock | None = None,
     disk: Disk | None = None,
 ) -> RebuildReport:
-    """A new catalog for the store in `options.directory`, which nobody else has open.
+    """A new catalog for the store of `options`, which nobody else has open.
 
     Raises InvalidInput where there is no pack; InvalidState where the catalog can be used and `replace` is not set;
-    UnusableKey where the keys do not open; Unavailable where the disk refuses or another process has the store.
+    UnusableKey where the keys do not open; Unavailable where the disk, the database or the bucket refuse, or another
+    process has the store.
     """
     directory = options.directory
-    if not (directory / BLOBS_NAME).is_dir():
+    if options.bucket is None and not (directory / BLOBS_NAME).is_dir():
         raise InvalidInput(f"there is no store in {directory}: name its directory with --store")
     door: Disk = SystemDisk() if disk is None else disk
+    now_us = (clock or SystemClock()).now_us()
+    if options.bucket is not None:
+        # A node's directory may be all that is left of a machine, and new.
+        prepare(directory, door)
     with ExitStack() as held:
         held.enter_context(StoreLock(directory))
-        blobs = held.enter_context(closing(LocalBlobs(directory / BLOBS_NAME)))
-        if next(packs_on_disk(blobs), None) is None:
-            raise InvalidInput(f"the store in {directory} has no packs: there is nothing to make a catalog from")
-        catalog = directory / CATALOG_NAME
-        if _is_usable(catalog, blobs) and not replace:
+        places = open_blobs(options)
+        held.callback(places.blobs.close)
+        if next(packs_on_disk(places.blobs), None) is None:
+            raise InvalidInput(f"the store of {directory} has no packs: there is nothing to make a catalog from")
+        beside = _beside(options, door, held)
+        if _is_usable(beside, places) and not replace:
             raise InvalidState(
-                f"the catalog {catalog} can be used and knows every pack: verify the store with"
+                f"the catalog {beside.where} can be used and knows every pack: verify the store with"
                 " 'holdfast verify --all', or say --replace to make the catalog anew nevertheless"
             )
-        keys = open_keys(RootKeyInDirectory(directory, blobs), blobs, options.unlock, held)
-        try:
-            _clear(directory, door)
-            report = _build(directory, blobs, keys, progress, (clock or SystemClock()).now_us())
-            _install(directory, door)
-        except OSError as failed:
-            raise write_error(failed, "rebuild", catalog) from failed
+        place = _root_key_place(options, places.blobs)
+        keys = open_keys(place, places.blobs, options.unlock, held, shared=options.catalog is not None)
+        with _thrown_away(directory / FINDINGS_NAME, door) as findings:
+            beside.clear()
+            with closing(beside.new()) as catalog:
+                remaking = Remaking(places.cached, keys, catalog, findings, now_us, progress)
+                report = remaking.run(packs_on_disk(places.blobs))
+                _identify(catalog, options, keys, places, report.packs)
+            beside.install(now_us)
         # What is left of the work is rubbish; the next rebuild removes it if this one cannot.
-        with contextlib.suppress(OSError):
-            _clear(directory, door)
+        with contextlib.suppress(HoldfastError):
+            beside.clear()
     return report
 
 
-def _is_usable(path: Path, blobs: LocalBlobs) -> bool:
-    """Whether the catalog opens and belongs to these packs. Closing it writes its log in, so that it has none."""
-    if not path.exists():
-        return False
+def _beside(options: StoreOptions, disk: Disk, held: ExitStack) -> Beside:
+    if options.catalog is None:
+        return FileBeside(options.directory, disk)
+    from holdfast.catalog.postgres_install import SchemaBeside
+
+    return held.enter_context(closing(SchemaBeside(options.catalog, options.node_silence_seconds)))
+
+
+def _is_usable(beside: Beside, places: BlobPlaces) -> bool:
+    """Whether the catalog opens and belongs to these packs."""
     try:
-        with closing(SqliteCatalog(path)) as catalog:
-            return unknown_pack(catalog, blobs) is None
+        catalog = beside.old()
+        if catalog is None:
+            return False
+        with closing(catalog):
+            return unknown_pack(catalog, places.blobs) is None
     except HoldfastError:
         return False
 
 
-def _build(directory: Path, blobs: LocalBlobs, keys: VaultKeySource, progress: Progress, now_us: int) -> RebuildReport:
-    with (
-        closing(SqliteCatalog(directory / BUILDING_NAME)) as catalog,
-        closing(Findings(directory / FINDINGS_NAME)) as findings,
-    ):
-        remaking = Remaking(blobs, keys, catalog, findings, now_us, progress)
-        return remaking.run(packs_on_disk(blobs))
+def _root_key_place(options: StoreOptions, blobs: Blobs) -> RootKeyPlace:
+    if options.root_key_file is not None:
+        return MountedRootKey(options.root_key_file, blobs)
+    return RootKeyInDirectory(options.directory, blobs)
 
 
-def _install(directory: Path, disk: Disk) -> None:
-    """Puts the new catalog in the place of the old one; each step is durable before the next."""
-    building, catalog = directory / BUILDING_NAME, directory / CATALOG_NAME
-    _sync(building, disk)
-    disk.sync_directory(directory)
-    _keep_old(directory, disk)
-    disk.replace(building, catalog)
-    disk.sync_directory(directory)
-
-
-def _keep_old(directory: Path, disk: Disk) -> None:
-    """The old catalog under another name, with its log if it has one.
-
-    A log must never lie beside a catalog that it does not belong to: SQLite would write it in. So the old catalog goes
-    away before its log does, and the new one comes after both; in between the store has none and is not opened.
-    """
-    catalog = directory / CATALOG_NAME
-    logs = [path for suffix in _LOG_SUFFIXES if (path := directory / f"{CATALOG_NAME}{suffix}").exists()]
-    if not catalog.exists() and not logs:
-        return
-    kept = _free_name(directory)
-    if not logs:
-        # It was closed in peace, and is replaced at once: there is no moment without a catalog.
-        disk.link(catalog, kept)
-        disk.sync_directory(directory)
-        return
-    if catalog.exists():
-        disk.replace(catalog, kept)
-        disk.sync_directory(directory)
-    for log in logs:
-        disk.replace(log, kept.with_name(kept.name + log.name.removeprefix(CATALOG_NAME)))
-    disk.sync_directory(directory)
-
-
-def _free_name(directory: Path) -> Path:
-    taken = set(os.listdir(directory))
-    number = 1
-    while any(name == f"{REPLACED_NAME}-{number}" or name.startswith(f"{REPLACED_NAME}-{number}-") for name in taken):
-        number += 1
-    return directory / f"{REPLACED_NAME}-{number}"
-
-
-def _clear(directory: Path, disk: Disk) -> None:
-    """Removes what an earlier attempt left."""
-    for name in (BUILDING_NAME, FINDINGS_NAME):
-        for suffix in ("", *_LOG_SUFFIXES):
-            with contextlib.suppress(FileNotFoundError):
-                disk.remove(directory / f"{name}{suffix}")
-
-
-def _sync(path: Path, disk: Disk) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+@contextlib.contextmanager
+def _thrown_away(path: Path, disk: Disk) -> Iterator[Findings]:
+    """Notes of the work, on this machine's disk; rubbish afterwards, which the next rebuild removes at the latest."""
     try:
-        disk.sync(descriptor)
-    finally:
-        os.close(descriptor)
+        remove_with_logs(path, disk)
+    except OSError as failed:
+        raise write_error(failed, "rebuild", path) from failed
+    with closing(Findings(path)) as findings:
+        yield findings
+    with contextlib.suppress(OSError):
+        remove_with_logs(path, disk)
+
+
+def _identify(catalog: Catalog, options: StoreOptions, keys: KeyRing, places: BlobPlaces, packs: int) -> None:
+    """Writes down what no pack tells: whose store it is, and that the catalog is as new as the bucket."""
+    steps: list[Callable[[Tx], object]] = []
+    if options.catalog is not None:
+        access_key = (
+            credentials_file.ensure(options.directory)
+            if options.credentials_file is None
+            else credentials_file.read(options.credentials_file, mounted=True)
+        )
+        own = Identity(keys.root_id, access_key.access_key_id)
+        steps.append(lambda tx: identity.settle(tx, own))
+    if places.bucket is not None:
+        try:
+            announced = max(packs, read_mark(places.bucket))
+        except Damaged:
+            announced = packs
+        steps.append(lambda tx: identity.announce(tx, announced))
+    for outcome in catalog.run(steps, Purpose.BEGIN) if steps else ():
+        if outcome.error is not None:
+            raise Unavailable(str(outcome.error)) from outcome.error
