@@ -48,9 +48,12 @@ def main() -> int:
     results, ended = _earlier() if options.add else ([], {})
     for word in options.catalogs:
         catalog = _CATALOGS[word]
-        results = [result for result in results if result.catalog != catalog]
-        for one in _sizes(catalog, options, ended):
-            results.append(one)
+        last = max((result for result in results if result.catalog == catalog), key=_size, default=None)
+        for one in _sizes(catalog, options, last, ended):
+            others = [result for result in results if (result.catalog, *_size(result)) != (catalog, *_size(one))]
+            results = sorted(
+                [*others, one], key=lambda result: (list(_CATALOGS.values()).index(result.catalog), *_size(result))
+            )
             RESULTS.write_text(
                 json.dumps({"results": [asdict(result) for result in results], "ended": ended}, indent=1)
             )
@@ -62,10 +65,9 @@ def main() -> int:
     return 0
 
 
-def _sizes(catalog: str, options: argparse.Namespace, ended: dict[str, str]) -> Iterator[Result]:
-    """Each size in turn, as far as time and disk reach; `ended` is told where that was."""
+def _sizes(catalog: str, options: argparse.Namespace, last: Result | None, ended: dict[str, str]) -> Iterator[Result]:
+    """Each size in turn, as far as time and disk reach by what `last` took; `ended` is told where that was."""
     until = time.monotonic() + options.minutes * 60
-    last: Result | None = None
     ended[catalog] = f"{catalog}: all sizes that were asked for"
     for objects, chunks in zip(options.objects, options.chunks or options.objects, strict=True):
         plan = Plan(objects, chunks)
@@ -79,6 +81,10 @@ def _sizes(catalog: str, options: argparse.Namespace, ended: dict[str, str]) -> 
         finally:
             shutil.rmtree(place, ignore_errors=True)
         yield last
+
+
+def _size(result: Result) -> tuple[int, int]:
+    return result.objects, result.chunks
 
 
 def _refusal(plan: Plan, last: Result, until: float) -> str | None:
@@ -141,7 +147,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=60, help="no size is begun that would be filled later than that"
     )
-    parser.add_argument("--add", action="store_true", help="keep the results of the other catalogs from earlier runs")
+    parser.add_argument("--add", action="store_true", help="keep the results of earlier runs at other sizes")
     parser.add_argument("--no-page", action="store_true", help="do not write docs/benchmarks.md")
     options = parser.parse_args()
     if options.chunks is None and options.objects == parser.get_default("objects"):

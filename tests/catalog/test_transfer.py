@@ -1,6 +1,5 @@
 """Rows that go from one database into another, of either kind: none is left out, renumbered or out of order."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
@@ -233,26 +232,3 @@ def test_parts_of_manifests_come_page_by_page(opened: Opener, kind: str) -> None
         first = transfer.manifest_parts(tx, (0, -1), 1)
         rest = transfer.manifest_parts(tx, (first[0].point_no, first[0].part), 5)
     assert [(one.point_uid, one.part, one.chunk_no) for one in first + rest] == [("point", 0, 11), ("point", 1, 12)]
-
-
-def test_a_catalog_in_use_is_opened_while_its_log_is_still(tmp_path: Path) -> None:
-    path = tmp_path / "catalog"
-    over = threading.Event()
-    with closing(SqliteCatalog(path)) as catalog:
-        fill(catalog)
-
-        def write() -> None:
-            while not over.is_set():
-                done(catalog, lambda tx: tx.run("UPDATE vaults SET revision = revision + 1"))
-
-        thread = threading.Thread(target=write)
-        thread.start()
-        try:
-            for _ in range(20):
-                with transfer.writers_waiting(path):
-                    other = SqliteCatalog(path)
-                with closing(other), other.snapshot() as tx:
-                    assert tx.one("SELECT count(*) FROM vaults") == (2,)
-        finally:
-            over.set()
-            thread.join()

@@ -41,7 +41,7 @@ def test_what_is_missing_is_named_and_the_exit_code_says_so(lost: Store, capsys:
     [data] = set(lost.packs()) - before
     with lost.opened():
         lost.commit(job)
-    data.unlink()
+    lost.place.remove(data)
     lost.lose_catalog()
     assert run(["rebuild", "--store", str(lost.folder), "--quiet"]) == 1
     said = capsys.readouterr().out

@@ -110,7 +110,7 @@ class Node:
             for number in writers.live(tx):
                 writers.end(tx, number)
 
-        [outcome] = self.system.catalog.run([end], Purpose.FREE)
+        [outcome] = self.system.catalog.run([end], Purpose.BEGIN)
         assert outcome.error is None
 
     def _content(self, job: str, token: str) -> bytes:

@@ -3,9 +3,10 @@
 import io
 import random
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copy, copytree, ignore_patterns, rmtree
 from typing import Any
 
 import psycopg
@@ -118,7 +119,7 @@ class Store:
 
     def commit(self, job: str) -> str:
         arn = str(self.call("CommitBackupJob", BackupJobId=job)["RecoveryPointArn"])
-        if isinstance(self.place, SharedPlace):
+        if self.place is not None:
             # Nothing else tells later in which order they came.
             self.packs()
         return arn
@@ -202,6 +203,53 @@ class Store:
             # A schema will be left that was not there.
             self.place._is_as_taken = False
         return rebuild(self.options, clock=self.clock, **more)  # type: ignore[arg-type]
+
+    def keep_catalog(self) -> Callable[[], None]:
+        """For when nobody has it open; what puts the catalog back as it is now."""
+        if isinstance(self.place, SharedPlace):
+            return self._keep_database(self.place)
+        data = (self.folder / "catalog").read_bytes()
+
+        def put_back() -> None:
+            self.lose_catalog()
+            (self.folder / "catalog").write_bytes(data)
+
+        return put_back
+
+    def _keep_database(self, place: SharedPlace) -> Callable[[], None]:
+        servers = place._servers
+        place._is_as_taken = False
+        own, kept = place.database, f"{place.database}_kept"
+
+        def admin(statement: str) -> None:
+            with psycopg.connect(servers.postgres.url("postgres"), autocommit=True) as connection:
+                connection.execute(statement.encode())
+
+        admin(f"CREATE DATABASE {kept} TEMPLATE {own}")
+
+        def put_back() -> None:
+            servers.postgres.drop_database(own)
+            admin(f"ALTER DATABASE {kept} RENAME TO {own}")
+
+        return put_back
+
+    def without_catalog(self, place: Place) -> "Store":
+        """The same packs and keys elsewhere, and no catalog."""
+        if isinstance(place, SharedPlace) and isinstance(self.place, SharedPlace):
+            place.lose_catalog()
+            place.bucket = self.place.bucket
+            place.folder.mkdir(mode=0o700)
+            for name in ("root.key", "credentials"):
+                copy(self.folder / name, place.folder)
+        else:
+            copytree(self.folder, place.folder, ignore=ignore_patterns("catalog*", "lock"))
+        return Store(place)
+
+    def forget(self) -> None:
+        """The directory goes, and a catalog that is elsewhere."""
+        rmtree(self.folder)
+        if isinstance(self.place, SharedPlace):
+            self.place.lose_catalog()
 
     def replaced(self) -> int:
         """How many former catalogs are kept."""

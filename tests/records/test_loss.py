@@ -239,7 +239,7 @@ def test_a_vault_without_keys_is_explained_and_holds_the_collector(store: Store)
 
 
 def test_a_rebuild_does_not_begin_where_it_makes_no_sense(store: Store) -> None:
-    with pytest.raises(InvalidInput, match="no store|no packs"):
+    with pytest.raises(InvalidInput, match=r"no store|no packs"):
         store.rebuild()
     with store.opened():
         store.back_up({"a": b"a"})

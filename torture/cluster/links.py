@@ -6,6 +6,7 @@ One process has them all; it is told what to do, a line at a time, and answers w
 Run as `python -m torture.cluster.links TARGET_PORT ...`; it prints the ports of its links.
 """
 
+import random
 import subprocess
 import sys
 import threading
@@ -20,7 +21,11 @@ _END_SECONDS_MAX = 10
 _SLOW_BYTES_PER_SECOND = 64 << 10
 _DELAY_SECONDS = 0.4
 
-MODES = ("pass_all", "cut", "half_open", "slow", "delay")
+_FLICKER_SECONDS = 0.15
+_FLICKER_BYTES_MAX = 8000
+
+MODES = ("pass_all", "cut", "half_open", "slow", "delay", "flicker")
+"""`flicker`: again and again all connections break after so many bytes more, in the middle of what is being said."""
 
 
 class Links:
@@ -56,18 +61,53 @@ class Links:
             assert self._process.stdout.readline() == f"{number} {mode}\n"
 
 
+class _Flicker:
+    """Breaks the connections of some links again and again, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._links: set[FaultProxy] = set()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def begin(self, link: FaultProxy) -> None:
+        with self._lock:
+            self._links.add(link)
+
+    def end(self, link: FaultProxy) -> None:
+        """From here on the link is left alone."""
+        with self._lock:
+            self._links.discard(link)
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(_FLICKER_SECONDS):
+            with self._lock:
+                for link in self._links:
+                    link.cut_after(random.randrange(1, _FLICKER_BYTES_MAX), stays=False)
+
+
 def _serve(targets: list[int]) -> None:
     with ExitStack() as closing:
         links = [closing.enter_context(FaultProxy(target)) for target in targets]
+        flicker = _Flicker()
+        closing.callback(flicker.close)
         print(*(link.port for link in links), flush=True)
         for line in sys.stdin:
             number, mode = line.split()
             link = links[int(number)]
+            flicker.end(link)
             match mode:
                 case "slow":
                     link.slow(_SLOW_BYTES_PER_SECOND)
                 case "delay":
                     link.delay(_DELAY_SECONDS)
+                case "flicker":
+                    flicker.begin(link)
                 case _:
                     getattr(link, mode)()
             print(number, mode, flush=True)

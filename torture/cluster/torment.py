@@ -18,6 +18,7 @@ _MODES = {
     Kind.CUT: "cut",
     Kind.LONG_CUT: "cut",
     Kind.HALF_OPEN: "half_open",
+    Kind.FLICKER: "flicker",
     Kind.SLOW: "slow",
     Kind.DELAY: "delay",
 }

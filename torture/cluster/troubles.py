@@ -21,13 +21,14 @@ class Kind(Enum):
     CUT = "cut off"
     LONG_CUT = "cut off beyond the lease"
     HALF_OPEN = "half open"
+    FLICKER = "flickering"
     SLOW = "slow"
     DELAY = "delayed"
 
     @property
     def is_of_links(self) -> bool:
         """Whether it befalls the way from nodes to the database or to the bucket."""
-        return self in (Kind.CUT, Kind.LONG_CUT, Kind.HALF_OPEN, Kind.SLOW, Kind.DELAY)
+        return self in (Kind.CUT, Kind.LONG_CUT, Kind.HALF_OPEN, Kind.FLICKER, Kind.SLOW, Kind.DELAY)
 
     @property
     def takes_nodes(self) -> bool:
@@ -100,7 +101,7 @@ def _kinds(stage: Stage) -> Iterator[Kind]:
     if stage.nodes > 1:
         yield from (Kind.KILL, Kind.LONG_PAUSE)
     if stage.has_links:
-        yield from (Kind.CUT, Kind.CUT, Kind.LONG_CUT, Kind.HALF_OPEN, Kind.SLOW, Kind.DELAY)
+        yield from (Kind.CUT, Kind.LONG_CUT, Kind.HALF_OPEN, Kind.FLICKER, Kind.FLICKER, Kind.SLOW, Kind.DELAY)
         yield from (Kind.DATABASE_CRASH, Kind.BUCKET_CRASH)
 
 

@@ -1,7 +1,9 @@
 """What a worker does besides serving, because it is one of several: a thread that comes by every second.
 
 It tells the supervisor under which number this process writes, ends writers whose processes have died, lets go of
-files that another worker has removed, and notes this worker's gauges where the others can read them.
+files that another worker has removed, and notes this worker's gauges where the others can read them. In a directory,
+where whoever has the lock says who writes, a worker whose own writer was ended ends itself: it is started again if it
+still belongs to anybody.
 """
 
 import threading
@@ -44,6 +46,7 @@ class Attendant:
     def _run(self) -> None:
         chores: tuple[Callable[[], None], ...] = (
             self._tell_number,
+            self._require_own_writer,
             self._end_writers,
             self._let_go_of_removed,
             self._metrics.sample,
@@ -62,6 +65,15 @@ class Attendant:
         if number != self._told:
             self._tie.send(Writing(number))
             self._told = number
+
+    def _require_own_writer(self) -> None:
+        if self._system.catalog.parallel:
+            # It has gone on under another number.
+            return
+        with self._system.catalog.snapshot() as tx:
+            lives = self._system.writer.number in writers.live(tx)
+        if not lives:
+            self._tie.give_up("it was taken for dead, and what it had begun is looked after by others")
 
     def _end_writers(self) -> None:
         buried = self._tie.buried()

@@ -5,8 +5,7 @@ up to date under one; where nobody has it open, nobody can open it while it move
 move at a time, and what is in it that is another store's is refused, not overwritten.
 """
 
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +18,9 @@ from holdfast.app.places import BlobPlaces, Blobs, catalog_path, open_blobs, ope
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
 from holdfast.blobs.port import Buffer
-from holdfast.catalog import freezes, sqlite_facts, transfer
+from holdfast.catalog import freezes, sqlite_facts
 from holdfast.catalog.port import Catalog
+from holdfast.catalog.sqlite import SqliteCatalog
 from holdfast.keys import root_file
 from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
 from holdfast.keys.ring import KeyRing
@@ -28,7 +28,6 @@ from holdfast.model.errors import InvalidInput, InvalidState, Unavailable
 
 _PROBES = "probe/"
 _CREDENTIALS_BYTES_MAX = 64 * 1024
-_LOOKS_MAX, _AGAIN_SECONDS = 5, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +194,7 @@ def _open_file(options: StoreOptions, path: Path, *, in_use: bool) -> Catalog:
             f"the service that has {options.directory} open speaks schema {schema} of the catalog, and this program"
             f" {known}: restart it with this program, or stop it while the store moves"
         )
-    for _ in range(_LOOKS_MAX):
-        # Somebody may be folding the log in at this moment.
-        with suppress(Unavailable), transfer.writers_waiting(path):
-            return open_catalog(options)
-        time.sleep(_AGAIN_SECONDS)
-    with transfer.writers_waiting(path):
-        return open_catalog(options)
+    return SqliteCatalog(path, joins=True)
 
 
 def _where(options: StoreOptions, catalog: Catalog | None) -> str:

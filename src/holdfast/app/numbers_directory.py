@@ -50,8 +50,8 @@ class NumbersDirectory:
 
 def _refusal(where: Path, workers: int, refused: OSError) -> Unavailable:
     return Unavailable(
-        f"there is no room in {where} for the numbers of {workers} workers: {refused.strerror or refused}; free some, or"
-        " use fewer --workers"
+        f"there is no room in {where} for the numbers of {workers} workers: {refused.strerror or refused}; free some,"
+        " or use fewer --workers"
     )
 
 

@@ -9,7 +9,7 @@ import threading
 from select import select
 from typing import NoReturn
 
-from holdfast.app.worker_channel import Alive, Buried, FromWorker, Start, encode, to_worker
+from holdfast.app.worker_channel import Alive, Buried, FromWorker, Refused, Start, encode, to_worker
 
 _ALIVE_SECONDS = 2.0
 _READ_BYTES = 64 * 1024
@@ -43,6 +43,11 @@ class Tie:
                 self._connection.sendall(encode(message))
         except OSError:
             _end()
+
+    def give_up(self, reason: str) -> NoReturn:
+        """Ends the process at once."""
+        self.send(Refused(reason))
+        _end()
 
     def buried(self) -> list[int]:
         """Writers whose processes have ended, and that this worker is to end in the catalog; each is told once."""

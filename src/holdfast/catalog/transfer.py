@@ -7,13 +7,10 @@ which each refers only to those before it; rows are read in the order of their k
 text on either side.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from holdfast.catalog import sql, sqlite_file
-from holdfast.catalog.sqlite_errors import translated
+from holdfast.catalog import sql
 from holdfast.catalog.transaction import Row, Tx
 
 _SQL = sql.load("transfer")
@@ -219,23 +216,6 @@ def manifest_parts(tx: Tx, after: tuple[int, int], limit: int) -> list[ManifestP
     """Up to `limit` parts of manifests beyond `after` (point, part), ascending."""
     rows = tx.all(_SQL["manifest_parts"], {"point_no": after[0], "part": after[1], "limit": limit})
     return [ManifestPart(*row) for row in rows]
-
-
-@contextmanager
-def writers_waiting(path: Path) -> Iterator[None]:
-    """Whoever writes into the SQLite catalog at `path` waits meanwhile. Raises Unavailable.
-
-    For opening one that is in use: its log is looked through for damage, and must not grow under that look.
-    """
-    sqlite_file.require_usable_library()
-    with translated(path):
-        connection = sqlite_file.connect(path, sqlite_file.CHECKSUM_VFS)
-        try:
-            for _ in connection.execute("BEGIN IMMEDIATE"):
-                pass
-            yield
-        finally:
-            connection.close()
 
 
 _REMEMBERED = frozenset({"objects", "chunks", "writers"})

@@ -26,6 +26,13 @@ def shredded(tx: Tx, vault_uids: Sequence[bytes]) -> list[bytes]:
     return [row[0] for row in tx.all_of(_SQL["shredded"], vault_uids)]
 
 
+def key_number(tx: Tx, vault_no: int) -> int:
+    """The number of the vault's latest frame key, as far as this catalog has heard."""
+    row = tx.one(_SQL["key_number"], {"vault_no": vault_no})
+    assert row is not None
+    return int(row[0])
+
+
 def mark_old_key(tx: Tx, vault_no: int, key_number: int) -> int:
     """Notes that the vault's packs hold frames under an earlier frame key than its newest, that number; how many."""
     tx.run(_SQL["set_key_number"], {"vault_no": vault_no, "key_number": key_number})

@@ -155,8 +155,13 @@ def migrate(
 
     wishes = Wishes(verify == "all", keep_source_writable, stay_frozen, threads or THREADS_DEFAULT)
     standing = _Standing()
-    with _stopped_gently(), shown("migrate", standing.line, quiet=quiet or json):
-        report = move(source, target, wishes, progress=standing.show)
+    try:
+        with _stopped_gently(), shown("migrate", standing.line, quiet=quiet or json):
+            report = move(source, target, wishes, progress=standing.show)
+    except KeyboardInterrupt:
+        until = "" if stay_frozen else ", and the store takes changes until then"
+        warn(f"interrupted: the same command goes on with the move{until}")
+        raise
     _show(report, to, json=json)
     return DONE
 
@@ -241,6 +246,4 @@ def _show(report: "MoveReport", directory: str, *, json: bool) -> None:
             ("the old place", source),
         )
     )
-    print(
-        f"Serve it with 'holdfast serve --data {directory}', and the same places if its holdfast.toml does not say them."
-    )
+    print(f"Serve it with 'holdfast serve --data {directory}' and the same places, unless its holdfast.toml says them.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
-from holdfast.catalog import holds, packs, relocate
+from holdfast.catalog import holds, packs, relocate, vault_keys
 from holdfast.catalog.packs import PackRow
 from holdfast.catalog.relocate import FrameRow, Moved
 from holdfast.catalog.transaction import Tx
@@ -42,6 +42,9 @@ class Keys(Protocol):
     """Opens the keys of a vault (uid of 16 bytes). NotFound, UnusableKey."""
 
     def open(self, vault_uid: bytes) -> VaultKeys: ...
+
+    def latest(self, vault_uid: bytes) -> VaultKeys:
+        """As `open`, with every frame key that others have made by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,7 @@ class Compactor:
     def _batch(self, queue: Sequence[Choice]) -> list[_Part]:
         """The next frames of the first pack; and where small packs are to be joined, of those after it."""
         first = queue[0]
-        keys = self._keys.open(first.pack.vault_uid)
+        keys = self._latest(first.pack) if first.reason is Reason.OLD_KEY else self._keys.open(first.pack.vault_uid)
         parts: list[_Part] = []
         room, frames_left = self._batch_bytes, max(_FRAMES_PER_STEP, self._batch_bytes // MIB * _FRAMES_PER_MIB)
         for choice in queue:
@@ -203,6 +206,18 @@ class Compactor:
             if part.looked_at < len(rows) or frames_left <= 0 or room <= 0:
                 break
         return parts
+
+    def _latest(self, pack: PackRow) -> VaultKeys:
+        """Sealed anew under any other key than the latest, a frame would be due again at once."""
+        keys = self._keys.latest(pack.vault_uid)
+        with self._catalog.snapshot() as tx:
+            latest_no = vault_keys.key_number(tx, pack.vault_no)
+        if keys.frame_key_number < latest_no:
+            raise UnusableKey(
+                f"frame key {latest_no} of vault {pack.vault_uid.hex()} is not on the key ring: its record is missing or"
+                " damaged; restore it from a copy or a recovery bundle"
+            )
+        return keys
 
     def _copied(
         self, keys: VaultKeys, pack: PackRow, rows: Sequence[FrameRow], room: int, *, at_least_one: bool

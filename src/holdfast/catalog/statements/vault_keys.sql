@@ -15,5 +15,8 @@ SELECT uid FROM vaults WHERE uid IN (:each) AND shredded_us IS NOT NULL;
 -- name: mark_old_key
 UPDATE packs SET old_key = 1 WHERE vault_no = :vault_no AND old_key = 0;
 
+-- name: key_number
+SELECT key_number FROM vaults WHERE vault_no = :vault_no;
+
 -- name: set_key_number
 UPDATE vaults SET key_number = :key_number WHERE vault_no = :vault_no AND key_number < :key_number;
