@@ -54,6 +54,10 @@ _SEND_AWAY = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
+_OTHER_SCHEMAS = """
+    SELECT nspname FROM pg_namespace
+    WHERE nspname NOT IN ('holdfast', 'kept', 'public', 'information_schema') AND nspname NOT LIKE 'pg\\_%'
+"""
 _MAKE_AS_NEW = """
     SET LOCAL session_replication_role = replica;
     DO $$ DECLARE name text; BEGIN
@@ -274,8 +278,14 @@ class Servers:
         """Whoever still works with the database is sent away, and what was written to it is forgotten."""
         with psycopg.connect(self.postgres.url(name)) as connection:
             connection.execute(_SEND_AWAY)
-            connection.execute(_MAKE_AS_NEW)
-        self._free.append(name)
+            # Where somebody rebuilt the catalog, or moved one here, there is more than rows.
+            is_emptied = connection.execute(_OTHER_SCHEMAS).fetchone() is None
+            if is_emptied:
+                connection.execute(_MAKE_AS_NEW)
+        if is_emptied:
+            self._free.append(name)
+        else:
+            self.postgres.drop_database(name)
 
     def empty(self, name: str) -> None:
         """Another database under the same name, without anything."""

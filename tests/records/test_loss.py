@@ -223,16 +223,18 @@ def test_a_vault_without_keys_is_explained_and_holds_the_collector(store: Store)
     before = store.says()
     [uid] = {row[0] for row in store.rows("SELECT uid FROM vaults WHERE name = 'photos'")}
     store.close()
-    keys = f"keys/{uid.hex()}"
-    hidden = store.place.read_blob(keys)
-    store.place.remove(keys)
+    hidden = {name: store.place.read_blob(name) for name in store.place.names(f"keys/{uid.hex()}/")}
+    assert hidden
+    for name in hidden:
+        store.place.remove(name)
     store.lose_catalog()
     report = store.rebuild()
     assert any("holdfast key import" in hold for hold in report.holds)
     with store.opened():
         assert arn not in store.says()
         assert "key import" in str(store.call("CollectGarbage", Seconds=5)["Hold"])
-    store.place.overwrite(keys, hidden)
+    for name, data in hidden.items():
+        store.place.overwrite(name, data)
     assert store.rebuild(replace=True).is_whole
     with store.opened():
         assert store.says() == before

@@ -9,6 +9,7 @@ their keys, by a digest over a canonical encoding of both.
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 
@@ -39,15 +40,22 @@ def copy_rows(source: Catalog, target: Catalog, require_frozen: Look, progress: 
     done(target, transfer.clear)
     copies: dict[str, TableCopy] = {}
     total = 0
-    for table in TABLES:
-        digest, count = hashlib.sha256(), 0
-        for rows in _pages(source, table, require_frozen):
-            done(target, _keeping(table, rows))
-            digest.update(_encoded(rows))
-            count += len(rows)
-            total += len(rows)
-            progress("rows copied", total, 0)
-        copies[table.name] = TableCopy(count, digest.hexdigest())
+    # A page is written while the next one is read.
+    with ThreadPoolExecutor(1, thread_name_prefix="moving") as writer:
+        for table in TABLES:
+            digest, count = hashlib.sha256(), 0
+            written: Future[object] | None = None
+            for rows in _pages(source, table, require_frozen):
+                if written is not None:
+                    written.result()
+                written = writer.submit(done, target, _keeping(table, rows))
+                digest.update(_encoded(rows))
+                count += len(rows)
+                total += len(rows)
+                progress("rows copied", total, 0)
+            if written is not None:
+                written.result()
+            copies[table.name] = TableCopy(count, digest.hexdigest())
     return copies
 
 

@@ -61,13 +61,14 @@ class SchemaBeside:
         self.where = f"in schema {options.schema}"
         self._options = options
         self._building = f"{options.schema}_rebuilding"
-        self._silent: dict[int, int] = {}
         until = time.monotonic() + options.patience_seconds
         self._connection = connect_patiently(options, self.where, until)
         try:
             with translated(self.where):
                 self._lock()
-                self._silent = self._require_silence(silent_seconds)
+                silent = self._require_silence(silent_seconds)
+                with self._connection.transaction():
+                    self._newest = self._end_old(silent)
         except BaseException:
             self.close()
             raise
@@ -92,7 +93,7 @@ class SchemaBeside:
         return PostgresCatalog(replace(self._options, schema=self._building))
 
     def install(self, now_us: int) -> None:
-        """The new catalog is the catalog from here on. Raises Unavailable where somebody writes to the old one."""
+        """The new catalog is the catalog from here on. Raises Unavailable where somebody wrote to the old one."""
         with translated(self.where):
             for (table,) in self._connection.execute(_TABLES, (self._building,)).fetchall():
                 # Whoever comes first should not have to plan without knowing anything.
@@ -100,7 +101,13 @@ class SchemaBeside:
             with self._connection.transaction():
                 newest = 0
                 if self._is_there(self._options.schema):
-                    newest = self._end_old()
+                    newest = self._end_old({})
+                    if newest != self._newest:
+                        # It may be gone again; what it took in is not in the new catalog.
+                        raise Unavailable(
+                            f"a node has opened the catalog {self.where} while it was being rebuilt: stop all nodes, and"
+                            " begin again"
+                        )
                     self._note_late(now_us)
                     self._rename(self._options.schema, self._free_name())
                 # Also above the numbers of a catalog that is lost, of which nobody knows how far it had come.
@@ -140,13 +147,16 @@ class SchemaBeside:
             live |= dict(self._ask("SELECT writer_no, beats FROM {}.writers WHERE ended = 0", self._options.schema))
         return live
 
-    def _end_old(self) -> int:
-        """Nobody writes to the old catalog any more; the highest number that a writer of it ever had."""
+    def _end_old(self, silent: dict[int, int]) -> int:
+        """Nobody writes to the old catalog any more under a number that it gave; the highest one that it ever gave.
+
+        Raises Unavailable where somebody is alive, which is whoever is not among the `silent` with the same beats.
+        """
         schema = self._options.schema
         with self._tolerated():
             # Every transaction asks this table whether it may write.
             self._say("LOCK TABLE {}.writers IN ACCESS EXCLUSIVE MODE", schema)
-        self._refuse_alive(self._silent, self._live())
+        self._refuse_alive(silent, self._live())
         numbers = [0]
         with self._tolerated():
             self._say("UPDATE {}.writers SET ended = 1", schema)

@@ -214,8 +214,8 @@ class Compactor:
             latest_no = vault_keys.key_number(tx, pack.vault_no)
         if keys.frame_key_number < latest_no:
             raise UnusableKey(
-                f"frame key {latest_no} of vault {pack.vault_uid.hex()} is not on the key ring: its record is missing or"
-                " damaged; restore it from a copy or a recovery bundle"
+                f"frame key {latest_no} of vault {pack.vault_uid.hex()} is not on the key ring: its record is missing"
+                " or damaged; restore it from a copy or a recovery bundle"
             )
         return keys
 
