@@ -16,6 +16,7 @@ import pytest
 
 from holdfast.client.api import Api
 from tests.agent.rig import described
+from tests.backends import EmbeddedPlace
 from tests.service.server_process import ServerProcess
 
 _PROGRAM = (sys.executable, "-m", "holdfast")
@@ -134,7 +135,7 @@ def test_the_store_is_never_backed_up_into_itself(folder: Path) -> None:
 @contextmanager
 def _server(folder: Path) -> Iterator[tuple[dict[str, str], Api]]:
     """A real server; the variables that point the agent at it, and a client of our own."""
-    server = ServerProcess(folder / "data")
+    server = ServerProcess(EmbeddedPlace(folder / "data"))
     server.start()
     api = server.api()
     try:

@@ -1,12 +1,14 @@
 """An embedded store goes to PostgreSQL and a bucket and back, and nobody can tell but by where it is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from holdfast.app.unlock import PassphraseSource, Unlock
 from holdfast.chunks import reed_solomon
 from holdfast.chunks.packs import pack_name
-from holdfast.model.errors import InvalidState, Unavailable
+from holdfast.model.errors import InvalidState, Unavailable, UnusableKey
 from scripts.servers.postgres import Postgres
 from scripts.servers.rgw import RadosGateway
 from tests.app.moving_rig import DAMAGED, Elsewhere, Place, fill
@@ -145,6 +147,23 @@ def test_a_bucket_and_a_database_are_moved_to_others(elsewhere: Elsewhere, tmp_p
         assert other.says() == before
         held.read_on(other)
         held.finish(other)
+
+
+def test_a_protected_root_key_goes_as_it_is(store: Place, tmp_path: Path) -> None:
+    phrase = Unlock(passphrase=PassphraseSource(text="correct horse battery"))
+    store.options = replace(store.options, unlock=phrase)
+    with store.opened():
+        arn = store.back_up({"a": b"a"})
+    copy = Place.embedded(tmp_path / "copy", store.clock)
+    locked = Place.embedded(store.folder)
+    with pytest.raises(UnusableKey, match="pass phrase"):
+        locked.move_to(copy)
+    assert not copy.folder.exists()
+    store.move_to(copy)
+    assert (copy.folder / "root.key").read_bytes() == (store.folder / "root.key").read_bytes()
+    copy.options = replace(copy.options, unlock=phrase)
+    with copy.opened():
+        assert copy.points() == [arn]
 
 
 def test_numbers_are_not_given_twice(store: Place, elsewhere: Elsewhere, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class BadSectors(LocalBlobs):
 @pytest.fixture
 def ends(store: Place, tmp_path: Path) -> Iterator[tuple[End, End]]:
     with ExitStack() as held:
-        source, _ = open_source(store.options, held)
+        source = open_source(store.options, held)
         target = open_target(Place.embedded(tmp_path / "target").options, store.options, held)
         bad = BadSectors(store.folder / "blobs")
         held.callback(bad.close)

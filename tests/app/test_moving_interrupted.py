@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.app import moving
 from holdfast.app.moving_journal import JOURNAL_NAME
-from holdfast.app.moving_marks import BeingMoved, UnfinishedCopy, read
+from holdfast.app.moving_marks import BeingMoved, UnfinishedCopy, WasMoved, read
 from holdfast.app.moving_report import Progress
 from holdfast.app.places import open_catalog
 from holdfast.catalog import freezes
@@ -135,6 +135,20 @@ def test_aborting_lets_the_source_take_changes_again(store: Place, tmp_path: Pat
     assert standing(store) == []
 
 
+def test_of_two_moves_of_one_store_only_one_comes_to_an_end(store: Place, tmp_path: Path) -> None:
+    one, other = Place.embedded(tmp_path / "one", store.clock), Place.embedded(tmp_path / "other", store.clock)
+
+    def overtake() -> None:
+        store.move_to(other)
+
+    with pytest.raises(InvalidState, match=r"another move of this store has come before: it has been moved to .*other"):
+        store.move_to(one, at("bytes read back", overtake))
+    assert isinstance(read(standing(store)), WasMoved)
+    assert standing(other) == []
+    with pytest.raises(InvalidState, match=r"has been moved to .*other"):
+        store.move_to(one)
+
+
 def test_a_freeze_that_is_lifted_under_the_move_ends_it(store: Place, tmp_path: Path) -> None:
     target = Place.embedded(tmp_path / "target", store.clock)
 
@@ -142,7 +156,7 @@ def test_a_freeze_that_is_lifted_under_the_move_ends_it(store: Place, tmp_path: 
         change(store, lambda tx: [freezes.release(tx, reason) for reason in freezes.standing(tx)])
 
     for phase in ("rows copied", "manifests opened"):
-        with pytest.raises(Unavailable, match="lifted the freeze"):
+        with pytest.raises(InvalidState, match="lifted the freeze"):
             store.move_to(target, at(phase, lift))
         assert isinstance(read(standing(target)), UnfinishedCopy)
         assert standing(store) == []

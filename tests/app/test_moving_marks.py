@@ -12,6 +12,7 @@ from holdfast.app.moving_marks import (
     next_step,
     read,
     require_finished,
+    require_no_other,
 )
 from holdfast.model.errors import InvalidState, Unavailable
 
@@ -44,6 +45,14 @@ def test_only_an_unfinished_copy_is_not_opened() -> None:
     require_finished([BeingMoved(PLACE, ONE).text, "another reason"])
     with pytest.raises(Unavailable, match=r"unfinished copy of /srv/a .*'holdfast migrate' again"):
         require_finished(["another reason", COPY.text])
+
+
+def test_a_store_is_frozen_for_one_move_at_a_time() -> None:
+    require_no_other([], ONE)
+    require_no_other([BeingMoved(PLACE, ONE).text, "another reason"], ONE)
+    for mark in (BeingMoved("/srv/b", OTHER), WasMoved("/srv/b", OTHER)):
+        with pytest.raises(InvalidState, match=r"another move of this store has come before: .* moved to /srv/b"):
+            require_no_other([BeingMoved(PLACE, ONE).text, mark.text], ONE)
 
 
 @pytest.mark.parametrize(

@@ -283,6 +283,33 @@ def test_a_node_that_was_taken_for_dead_goes_on_under_another_number_and_no_requ
     assert two.read(point) == acknowledged
 
 
+def test_whatever_is_asked_of_a_node_that_was_taken_for_dead_is_done(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+
+    def dead() -> Node:
+        two.end_writers()
+        return one
+
+    dead().call("CreateBackupVault", BackupVaultName="tower")
+    job = dead().start()
+    upload = dead().open_upload(job, "x")
+    dead().put_chunk(job, upload, 3, DATA)
+    dead().complete(job, upload, DATA)
+    dead().put(job, "y", b"gone")
+    dead().call("DeleteObject", BackupJobId=job, ObjectName="y")
+    dead().call("RotateVaultKey", BackupVaultName="default")
+    point = dead().commit(job)
+    assert dead().read(point) == {"x": DATA}
+    other = dead().start("other")
+    dead().call("StopBackupJob", BackupJobId=other)
+    dead().collect()
+    assert dead().call("VerifyStore")["Damages"] == []
+    assert two.read(point) == {"x": DATA}
+    dead().call("DeleteRecoveryPoint", BackupVaultName="default", RecoveryPointArn=point)
+    dead().collect()
+    assert two.fetch("SELECT count(*) FROM object_chunks") == [(0,)]
+
+
 def test_what_a_node_left_when_it_died_between_pack_and_transaction_does_not_stay(
     nodes: tuple[Node, Node], place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

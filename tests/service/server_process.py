@@ -1,4 +1,4 @@
-"""A `holdfast serve` that a test may kill at any moment and start again on the same directory."""
+"""A `holdfast serve` that a test may kill at any moment and start again on the same store."""
 
 import configparser
 import os
@@ -12,16 +12,18 @@ from holdfast.client.api import Api
 from holdfast.client.call import Credentials
 from holdfast.client.endpoint import parse_endpoint
 from holdfast.client.http import HttpTransport
+from tests.backends import Place
 
 _START_SECONDS_MAX = 60
 
 
 class ServerProcess:
-    """One store directory and, between `start` and `kill` or `stop`, a server on it."""
+    """One store and, between `start` and `kill` or `stop`, a server on it."""
 
-    def __init__(self, data: Path, *options: str) -> None:
-        self.data = data
-        self._options = options
+    def __init__(self, place: Place, *options: str) -> None:
+        self.data = place.folder
+        self._options = [*place.arguments(), *options]
+        self._environment = place.environment()
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
         self.log: list[str] = []
@@ -35,7 +37,11 @@ class ServerProcess:
         """Returns when the server listens."""
         command = [sys.executable, "-m", "holdfast", "serve", "--data", str(self.data), "--listen", "127.0.0.1:0"]
         process = subprocess.Popen(
-            [*command, *self._options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, *self._options],
+            env=os.environ | self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         ready = threading.Event()
 

@@ -14,6 +14,7 @@ from holdfast.client.api import Api
 from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.sigv4.sign import sign
+from tests.backends import Backend
 from tests.service.raw_http import RawAnswer, RawConnection, RawRequest
 from tests.service.server_process import ServerProcess
 
@@ -22,9 +23,9 @@ BYTES = 40
 
 @pytest.mark.parametrize("broken_first", [True, False])
 def test_an_upload_that_dies_at_any_byte_leaves_the_other_one_of_the_same_chunk_whole(
-    tmp_path: Path, broken_first: bool
+    backend: Backend, tmp_path: Path, broken_first: bool
 ) -> None:
-    server = ServerProcess(tmp_path / "store")
+    server = ServerProcess(backend.place(tmp_path / "store"))
     server.start()
     api = server.api()
     job = api.start_backup_job("default", source_arn("s"), "arn:aws:iam::000000000000:role/backup").backup_job_id

@@ -13,17 +13,19 @@ from holdfast.client.api import Api
 from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.errors import DataExists, HoldfastError
+from tests.backends import Backend
 from tests.service.server_process import ServerProcess
 
 CLIENTS = 100
-OBJECTS_EACH = 1000
-KILLS = 8
+OBJECTS_EACH = {"embedded": 1000, "shared": 200}
+"""Each object that is not alone in its moment costs two servers more there."""
+KILLS = {"embedded": 8, "shared": 4}
 ROLE = "arn:aws:iam::000000000000:role/backup"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path / "store", "--log-level", "warning")
+def server(backend: Backend, tmp_path: Path) -> Iterator[ServerProcess]:
+    process = ServerProcess(backend.place(tmp_path / "store"), "--log-level", "warning")
     process.start()
     yield process
     assert process.stop() == 0
@@ -79,27 +81,28 @@ def _summary(*chunks: bytes) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_a_hundred_clients_in_one_job_lose_nothing_and_see_each_other(server: ServerProcess) -> None:
+def test_a_hundred_clients_in_one_job_lose_nothing_and_see_each_other(server: ServerProcess, backend: Backend) -> None:
+    objects_each = OBJECTS_EACH[backend.kind]
     api = server.api(attempts_max=6)
     job_id = _start_job(api, "crowd")
     finished = threading.Barrier(CLIENTS)
 
     def work(client: int) -> None:
-        for number in range(OBJECTS_EACH):
+        for number in range(objects_each):
             data = _content(client, number)
             api.put_object(job_id, _name(client, number), data, checksum.digest(data))
         finished.wait()
         neighbour = (client + 1) % CLIENTS
         seen = _listed(api, job_id, f"client {neighbour:03}/")
-        expected = {_name(neighbour, number): _summary(_content(neighbour, number)) for number in range(OBJECTS_EACH)}
+        expected = {_name(neighbour, number): _summary(_content(neighbour, number)) for number in range(objects_each)}
         assert {name: entry[0] for name, entry in seen.items()} == expected
 
     _in_parallel(work)
     committed = api.commit_backup_job(job_id)
-    assert committed.object_count == CLIENTS * OBJECTS_EACH
+    assert committed.object_count == CLIENTS * objects_each
     restore_id = api.start_restore_job(committed.recovery_point_arn)
     everything = _listed(api, restore_id)
-    assert len(everything) == CLIENTS * OBJECTS_EACH
+    assert len(everything) == CLIENTS * objects_each
     chosen = random.Random(5).sample(sorted(everything), 2000)
     records = api.get_objects(restore_id, [everything[name][1] for name in chosen])
     for name, record in zip(chosen, records, strict=True):
@@ -138,18 +141,19 @@ def _write_until_refused(api: Api, job_id: str, generation: int, client: int, ac
 
 
 @pytest.mark.timeout(600)
-def test_what_was_acknowledged_survives_a_kill_at_any_moment(tmp_path: Path) -> None:
+def test_what_was_acknowledged_survives_a_kill_at_any_moment(backend: Backend, tmp_path: Path) -> None:
+    kills = KILLS[backend.kind]
     seed = int.from_bytes(os.urandom(4), "big")
     print(f"seed {seed}")
     moments = random.Random(seed)
-    server = ServerProcess(tmp_path / "store", "--log-level", "warning")
+    server = ServerProcess(backend.place(tmp_path / "store"), "--log-level", "warning")
     server.start()
     api = server.api(attempts_max=6)
     job_id = _start_job(api, "killed")
     api.close()
     acknowledged: list[_Acknowledged] = []
     chunks = 0
-    for generation in range(KILLS):
+    for generation in range(kills):
         api = server.api()
         round_acked = [_Acknowledged() for _ in range(CLIENTS)]
         acknowledged += round_acked
@@ -170,8 +174,8 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(tmp_path: Path) -> 
             print("".join(server.log[-100:]))
             raise
     objects = sum(len(acked.objects) for acked in acknowledged)
-    print(f"{KILLS} kills, {objects} objects and {chunks} chunks acknowledged, none lost")
-    assert objects > KILLS and chunks > KILLS
+    print(f"{kills} kills, {objects} objects and {chunks} chunks acknowledged, none lost")
+    assert objects > kills and chunks > kills
     assert server.stop() == 0
 
 

@@ -24,15 +24,13 @@ Start = Callable[[int], WorkersProcess]
 
 
 @pytest.fixture
-def start(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+def start(backend: Backend, tmp_path: Path) -> Iterator[Start]:
     """Starts that many workers on the test's one store."""
     place = backend.place(tmp_path / "store")
-    for name, value in place.environment().items():
-        monkeypatch.setenv(name, value)
     started: list[WorkersProcess] = []
 
     def start(workers: int) -> WorkersProcess:
-        process = WorkersProcess(place.folder, workers, *place.arguments())
+        process = WorkersProcess(place, workers)
         process.start()
         started.append(process)
         return process
@@ -162,6 +160,12 @@ def test_a_worker_that_is_killed_again_and_again_loses_nothing_and_stops_nobody(
         own.close()
 
     def kill() -> None:
+        try:
+            kill_six_times()
+        finally:
+            over.set()
+
+    def kill_six_times() -> None:
         spared = service.pids()[0]
         for _ in range(6):
             time.sleep(dice.uniform(0.2, 2.0))
@@ -173,13 +177,9 @@ def test_a_worker_that_is_killed_again_and_again_loses_nothing_and_stops_nobody(
             service.wait_for_all()
             numbers.append(service.numbers()["holdfast_received_bytes_total"])
         assert spared in service.pids()
-        over.set()
 
     numbers: list[float] = []
-    try:
-        in_parallel(lambda number: kill() if number == 0 else work(number), 17)
-    finally:
-        over.set()
+    in_parallel(lambda number: kill() if number == 0 else work(number), 17)
     print(f"{len(acknowledged)} acknowledged, {len(lost)} not answered")
     assert numbers == sorted(numbers), "a counter went backwards"
     point = api.commit_backup_job(job_id)
@@ -193,7 +193,9 @@ def test_a_worker_that_is_killed_again_and_again_loses_nothing_and_stops_nobody(
 @pytest.mark.timeout(200)
 def test_workers_end_with_a_supervisor_that_is_killed_and_the_next_service_has_everything(start: Start) -> None:
     service = start(3)
-    job_id = start_job(service.api(attempts_max=6), "orphans")
+    api = service.api(attempts_max=6)
+    job_id = start_job(api, "orphans")
+    api.close()
     workers = service.pids()
     acknowledged: dict[str, bytes] = {}
 
@@ -205,11 +207,12 @@ def test_workers_end_with_a_supervisor_that_is_killed_and_the_next_service_has_e
             try:
                 put(own, job_id, f"{client}/{number}", data)
             except HoldfastError:
+                own.close()
                 return
             acknowledged[f"{client}/{number}"] = data
             number += 1
 
-    killer = threading.Timer(1.5, lambda: os.kill(service.pid, signal.SIGKILL))
+    killer = threading.Timer(1.5, service.kill)
     killer.start()
     in_parallel(work, 8)
     killer.join()

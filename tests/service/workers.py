@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -10,16 +11,17 @@ from pathlib import Path
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.backends import Place
 from tests.service.server_process import ServerProcess
 
 WAIT_SECONDS_MAX = 60
 
 
 class WorkersProcess(ServerProcess):
-    """One store directory and, between `start` and an end, a supervisor with `workers` workers on it."""
+    """One store and, between `start` and an end, a supervisor with `workers` workers on it."""
 
-    def __init__(self, data: Path, workers: int, *options: str) -> None:
-        super().__init__(data, "--workers", str(workers), "--log-level", "warning", *options)
+    def __init__(self, place: Place, workers: int, *options: str) -> None:
+        super().__init__(place, "--workers", str(workers), "--log-level", "warning", *options)
         self.workers = workers
 
     def pids(self) -> list[int]:
@@ -77,14 +79,27 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = WAIT_S
 
 def numbers(url: str) -> dict[str, float]:
     """A metrics page, asked for on a connection of its own, so that the kernel chooses the worker."""
-    with urllib.request.urlopen(f"{url}/metrics", timeout=30) as page:
-        families = text_string_to_metric_families(page.read().decode())
+    families = text_string_to_metric_families(_page(f"{url}/metrics"))
     found: dict[str, float] = {}
     for family in families:
         for sample in family.samples:
             labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
             found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
     return found
+
+
+def _page(url: str) -> str:
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as page:
+                text: str = page.read().decode()
+                return text
+        except ConnectionError:
+            # The worker that was to answer has just been killed.
+            continue
+        except urllib.error.URLError as refused:
+            if not isinstance(refused.reason, ConnectionError):
+                raise
 
 
 def _state_and_parent(pid: int) -> tuple[str, int]:

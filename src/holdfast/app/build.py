@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from holdfast.access import credentials_file
 from holdfast.access.authenticate import Authenticator, Caller
 from holdfast.access.credentials_file import AccessKey
-from holdfast.app.belonging import require_belonging
+from holdfast.app.belonging import require_belonging, settle_identity
 from holdfast.app.collecting import Parts, collection
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import prepare
@@ -19,7 +19,7 @@ from holdfast.app.keys import finish_destroying, open_keys
 from holdfast.app.mark import require_as_new_as_packs
 from holdfast.app.measured import MeasuredChunks
 from holdfast.app.opening import clear_stale_drafts, require_catalog, require_known_packs
-from holdfast.app.places import catalog_path, open_blobs, open_catalog, schema_spoken
+from holdfast.app.places import Blobs, catalog_path, open_blobs, open_catalog, schema_spoken
 from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
 from holdfast.app.verification import verification
 from holdfast.app.writing import writing
@@ -28,7 +28,9 @@ from holdfast.blobs.lock import StoreLock
 from holdfast.blobs.reserve import Reserve
 from holdfast.catalog import vaults, writers
 from holdfast.catalog.identity import Identity
+from holdfast.catalog.port import Catalog
 from holdfast.catalog.sqlite_file import CHECKSUM_VFS
+from holdfast.catalog.transaction import Tx
 from holdfast.chunks.commit import GroupReport
 from holdfast.controlplane.plane import Options, Plane
 from holdfast.controlplane.service import ControlPlane
@@ -50,6 +52,7 @@ from holdfast.upkeep.compactor import BYTES_PER_STEP, WHOLE_BYTES_PER_STEP
 from holdfast.upkeep.expiry import Expiry
 from holdfast.upkeep.fenced import CHECKER, COLLECTOR, EXPIRY, FencedWrites, OneOfMany
 from holdfast.upkeep.heartbeat import Heartbeat
+from holdfast.upkeep.own_packs import OwnPacks
 from holdfast.upkeep.recording import Recording
 from holdfast.upkeep.runner import Runner
 from holdfast.upkeep.worker import Worker, name_of
@@ -101,39 +104,29 @@ class System:
         if not joins:
             self.lock = StoreLock(directory)
             self._closing.callback(self.lock.close)
-        self.access_key: AccessKey = (
-            credentials_file.ensure(directory)
-            if options.credentials_file is None
-            else credentials_file.read(options.credentials_file, mounted=True)
-        )
+        self.access_key = _access_key(options)
         places = self.places = open_blobs(options, disk=disk)
         blobs = places.blobs
         self._closing.callback(blobs.close)
         if places.local is not None and not joins:
             places.local.clear_unfinished()
-        place: RootKeyPlace = (
-            RootKeyInDirectory(directory, blobs, disk)
-            if options.root_key_file is None
-            else MountedRootKey(options.root_key_file, blobs)
+        keys = self.keys = open_keys(
+            _root_key(options, blobs, disk), blobs, options.unlock, self._closing, _key_reporter(log), shared=joins
         )
-        keys = self.keys = open_keys(place, blobs, options.unlock, self._closing, _key_reporter(log), shared=joins)
-        path = catalog_path(options)
-        if path is not None:
-            require_catalog(path, blobs)
         # A store must also open on a full disk, so that something can be deleted.
-        reserve = Reserve(directory, options.reserve_bytes, disk=disk) if path is not None else None
-        catalog = self.catalog = (
-            reserve.lend(lambda: open_catalog(options, vfs=catalog_vfs))
-            if reserve is not None
-            else open_catalog(options)
-        )
+        reserve = Reserve(directory, options.reserve_bytes, disk=disk) if options.catalog is None else None
+        catalog = self.catalog = self._open_catalog(options, reserve, catalog_vfs)
         self._closing.callback(catalog.close)
+        own = Identity(keys.root_id, self.access_key.access_key_id)
         if options.catalog is not None:
-            require_belonging(catalog, Identity(keys.root_id, self.access_key.access_key_id))
-        if places.local is not None:
-            require_known_packs(catalog, blobs, path or options.catalog)
-        if places.bucket is not None:
-            require_as_new_as_packs(catalog, places.bucket, path or options.catalog)
+            settle_identity(catalog, own)
+
+        def require(tx: Tx) -> None:
+            # Looked at again in the transaction that lets this process in: the root key may be changed just now.
+            if options.catalog is not None:
+                require_belonging(tx, own)
+
+        self._require_one_store(options)
         finish_destroying(keys, catalog)
 
         def observe(report: GroupReport) -> None:
@@ -148,6 +141,7 @@ class System:
             self._closing,
             joins=joins,
             speaks=schema_spoken(options),
+            require=require,
             log=log,
             observe=observe,
         )
@@ -196,7 +190,10 @@ class System:
         shared: list[tuple[Worker, FencedWrites]] = [(Expiry(catalog, ends), ends)]
         shared += [(worker, collects) for worker in collecting.workers()]
         shared += [(worker, checks) for worker in verifying.workers()]
-        workers = [OneOfMany(worker, writes, catalog) if joins else worker for worker, writes in shared]
+        workers: list[Worker] = [OneOfMany(worker, writes, catalog) if joins else worker for worker, writes in shared]
+        if joins and places.local is not None:
+            # A pack that grows is known to be closed by the process that filled it and by no other.
+            workers.insert(0, OwnPacks(catalog, commits, blobs, packs, writer))
         upkeep = self.upkeep = Runner(workers if self._background else [], clock, _reporter(log))
         self._closing.callback(upkeep.close)
         vault_keys = VaultKeys(plane, keys, packs)
@@ -214,9 +211,37 @@ class System:
             log,
         )
 
+    def _open_catalog(self, options: StoreOptions, reserve: Reserve | None, vfs: str) -> Catalog:
+        path = catalog_path(options)
+        if path is None or reserve is None:
+            return open_catalog(options)
+        require_catalog(path, self.places.blobs)
+        return reserve.lend(lambda: open_catalog(options, vfs=vfs, joins=self._joins))
+
+    def _require_one_store(self, options: StoreOptions) -> None:
+        """Raises Unavailable where catalog and packs do not belong together."""
+        places, where = self.places, catalog_path(options) or options.catalog
+        # Where others have a directory open, packs come and go, and whoever locked it has looked.
+        if places.local is not None and (options.catalog is not None or not self._joins):
+            require_known_packs(self.catalog, places.local, where)
+        if places.bucket is not None:
+            require_as_new_as_packs(self.catalog, places.bucket, where)
+
     def close(self) -> None:
         """Answer what is under way, then let go of everything, the lock last."""
         self._closing.close()
+
+
+def _access_key(options: StoreOptions) -> AccessKey:
+    if options.credentials_file is not None:
+        return credentials_file.read(options.credentials_file, mounted=True)
+    return credentials_file.ensure(options.directory)
+
+
+def _root_key(options: StoreOptions, blobs: Blobs, disk: RoomyDisk) -> RootKeyPlace:
+    if options.root_key_file is not None:
+        return MountedRootKey(options.root_key_file, blobs)
+    return RootKeyInDirectory(options.directory, blobs, disk)
 
 
 def _key_reporter(log: Logger) -> Callable[[str | None], None]:

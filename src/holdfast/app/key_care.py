@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 
+from holdfast.app.belonging import CHANGING
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import prepare
 from holdfast.app.keys import ChosenProtection
 from holdfast.app.places import Blobs, catalog_path, open_blobs, open_catalog
 from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
+from holdfast.app.silence import require_nobody, require_silence
 from holdfast.app.unlock import PassphraseSource, Unlock
 from holdfast.blobs.lock import StoreLock
-from holdfast.catalog import identity, vaults, writers
+from holdfast.catalog import identity, vaults
 from holdfast.catalog.identity import Identity
 from holdfast.catalog.port import Catalog
 from holdfast.catalog.transaction import Tx
@@ -26,7 +28,7 @@ from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
 from holdfast.keys.passphrase import PassphraseProtection
 from holdfast.keys.protection import PLAIN, Protection
 from holdfast.keys.root_file import Plain, RootFile, UnderKms, UnderPassphrase
-from holdfast.model.errors import HoldfastError, InvalidInput, NotFound, Unavailable
+from holdfast.model.errors import HoldfastError, InvalidInput, NotFound
 from holdfast.model.purpose import Purpose
 
 _VAULTS_PER_PAGE = 1000
@@ -66,6 +68,9 @@ def rotate_root(options: StoreOptions, unlock: Unlock) -> RootKeyState:
         file = keys.file()
         protection = ChosenProtection(unlock)
         old = LocalKeyProvider(protection.open(file))
+        if keys.catalog is not None:
+            # From here on no node comes in until the new root key is there.
+            _tell_root(keys.catalog, CHANGING)
         rotation.finish_rotation(keys.place, keys.blobs, old)
         new = rotation.rotate_root(keys.place, keys.blobs, old, protection.like(file))
         if keys.catalog is not None:
@@ -140,7 +145,7 @@ def _alone(options: StoreOptions) -> Iterator[_Keys]:
         catalog: Catalog | None = None
         if options.catalog is not None:
             catalog = held.enter_context(closing(open_catalog(options)))
-            _require_nobody(catalog)
+            require_silence(catalog, options.node_silence_seconds)
         place = _place(options, blobs)
         place.clear_unfinished()
         yield _Keys(place, blobs, catalog)
@@ -152,17 +157,9 @@ def _place(options: StoreOptions, blobs: Blobs) -> RootKeyPlace:
     return RootKeyInDirectory(options.directory, blobs)
 
 
-def _require_nobody(catalog: Catalog) -> None:
-    with catalog.snapshot() as tx:
-        live = writers.live(tx)
-    if live:
-        raise Unavailable(
-            f"{len(live)} nodes have the store open: stop them first (one that was killed counts for half a minute)"
-        )
-
-
 def _tell_root(catalog: Catalog, root_id: bytes) -> None:
     def step(tx: Tx) -> None:
+        require_nobody(tx)
         own = identity.find(tx)
         if own is not None:
             identity.replace(tx, Identity(root_id, own.access_key_id))

@@ -26,13 +26,15 @@ from holdfast.app.moving_places import (
     give_keys,
     open_source,
     open_target,
+    read_keys,
     require_no_blobs,
     require_same_keys,
 )
 from holdfast.app.moving_proof import Proof
 from holdfast.app.moving_report import MoveReport, Progress
-from holdfast.app.moving_rows import compare_rows, copy_rows, done
+from holdfast.app.moving_rows import compare_rows, copy_rows
 from holdfast.app.moving_settling import settle
+from holdfast.app.moving_transactions import done, seen
 from holdfast.catalog import freezes, transfer
 from holdfast.catalog.transaction import Tx
 from holdfast.model.clock import Clock, SystemClock
@@ -72,7 +74,8 @@ def migrate(
     """
     began = time.monotonic()
     with ExitStack() as held:
-        source, keys = open_source(source_options, held)
+        keys = read_keys(source_options)
+        source = open_source(source_options, held)
         target = open_target(target_options, source_options, held)
         move = _Move(source, target, keys, wishes or Wishes(), progress, clock or SystemClock())
         report = move.run()
@@ -86,7 +89,7 @@ def abort(source_options: StoreOptions) -> str | None:
     Raises InvalidState for a store that has been moved. What was copied stays where it is, and cannot be opened.
     """
     with ExitStack() as held:
-        source, _ = open_source(source_options, held)
+        source = open_source(source_options, held)
         mark = marks.read(source.freezes())
         if isinstance(mark, WasMoved):
             raise InvalidState(
@@ -103,7 +106,7 @@ def abort(source_options: StoreOptions) -> str | None:
 def keep_writable(source_options: StoreOptions) -> str | None:
     """The source of a finished move takes changes again, beside the store that came of it; where that is, or None."""
     with ExitStack() as held:
-        source, _ = open_source(source_options, held)
+        source = open_source(source_options, held)
         mark = marks.read(source.freezes())
         if not isinstance(mark, WasMoved):
             return None
@@ -125,8 +128,7 @@ class _Move:
         self.report.source, self.report.target = self.source.where, self.target.where
         root_id = self.keys.provider.root_id.hex()
         source_mark, target_mark = marks.read(self.source.freezes()), marks.read(self.target.freezes())
-        with self.target.catalog.snapshot() as tx:
-            untouched = transfer.is_untouched(tx)
+        untouched = seen(self.target.catalog, transfer.is_untouched)
         step = marks.next_step(Standing(source_mark, target_mark, untouched, self.target.where, root_id))
         copy = target_mark if isinstance(target_mark, UnfinishedCopy) else None
         if step is Step.BEGIN:
@@ -136,7 +138,8 @@ class _Move:
         # Before the mark: whoever opens the target too early finds these keys, or the mark, and makes no others.
         give_keys(self.target, self.keys)
         if step is Step.BEGIN:
-            self._place(self.target, copy)
+            assert copy is not None
+            self._begin(copy)
         if step in (Step.BEGIN, Step.GO_ON):
             assert copy is not None
             earlier = source_mark if isinstance(source_mark, BeingMoved) else None
@@ -191,7 +194,7 @@ class _Move:
     def _frozen(self, mark: BeingMoved) -> Iterator[None]:
         """The source takes no changes within this block, and does again after it if it fails."""
         began = time.monotonic()
-        self._place(self.source, mark)
+        self._freeze(mark)
         try:
             yield
         except BaseException as failed:
@@ -235,15 +238,29 @@ class _Move:
                 done(self.source.catalog, partial(freezes.release, reason=mark.text))
         self.report.source_takes_changes = not self.source.freezes()
 
-    def _place(self, end: End, mark: marks.Mark | None) -> None:
-        assert mark is not None
+    def _begin(self, mark: UnfinishedCopy) -> None:
         now_us = self.clock.now_us()
-        done(end.catalog, lambda tx: freezes.place(tx, mark.text, now_us))
+
+        def step(tx: Tx) -> None:
+            if freezes.standing(tx) or not transfer.is_untouched(tx):
+                raise InvalidState(f"somebody else has begun to use {self.target.where}: choose another place")
+            freezes.place(tx, mark.text, now_us)
+
+        done(self.target.catalog, step)
+
+    def _freeze(self, mark: BeingMoved) -> None:
+        now_us = self.clock.now_us()
+
+        def step(tx: Tx) -> None:
+            marks.require_no_other(freezes.standing(tx), mark.move)
+            freezes.place(tx, mark.text, now_us)
+
+        done(self.source.catalog, step)
 
 
 def _require(reason: str, tx: Tx) -> None:
     if reason not in freezes.standing(tx):
-        raise Unavailable(
+        raise InvalidState(
             "somebody has lifted the freeze of the source while it was being copied ('holdfast migrate --abort'): run"
             " the command again to begin this part anew"
         )

@@ -10,11 +10,13 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from holdfast.app.moving_crew import THREADS_DEFAULT, each
 from holdfast.app.moving_journal import Journal
 from holdfast.app.moving_places import End
 from holdfast.app.moving_report import MoveReport, Progress
+from holdfast.app.moving_transactions import seen
 from holdfast.blobs.port import BlobStore
 from holdfast.catalog import transfer
 from holdfast.chunks.packs import pack_name
@@ -51,8 +53,7 @@ def wanted_blobs(source: End, *, frozen: bool) -> Iterator[Wanted]:
     """Packs and their parity, as the source's catalog knows them: those that grow no more, `frozen` all of them."""
     after = 0
     while True:
-        with source.catalog.snapshot() as tx:
-            packs = transfer.packs(tx, after, _PACKS_PER_PAGE)
+        packs = seen(source.catalog, partial(transfer.packs, after=after, limit=_PACKS_PER_PAGE))
         for pack in packs:
             if pack.bytes_needed and (pack.is_measured or frozen):
                 yield Wanted(pack_name(pack.vault_uid, pack.uid), pack.bytes_needed, pack.pack_no)

@@ -88,6 +88,14 @@ def require_finished(reasons: Sequence[str]) -> None:
         raise Unavailable(f"this store cannot be opened: {mark.text}")
 
 
+def require_no_other(reasons: Sequence[str], move: str) -> None:
+    """Raises InvalidState where a store that is about to be frozen is moving, or has moved, to another place."""
+    for reason in reasons:
+        mark = read([reason])
+        if mark is not None and mark.move != move:
+            raise InvalidState(f"another move of this store has come before: {mark.text}")
+
+
 class Step(Enum):
     """What a move has to do next."""
 

@@ -14,6 +14,7 @@ from holdfast.access.credentials_file import AccessKey
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import CATALOG_NAME, prepare
 from holdfast.app.keys import ChosenProtection
+from holdfast.app.moving_transactions import seen
 from holdfast.app.places import BlobPlaces, Blobs, catalog_path, open_blobs, open_catalog
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
@@ -46,8 +47,7 @@ class End:
 
     def freezes(self) -> list[str]:
         """Why it takes no changes; nothing if it does."""
-        with self.catalog.snapshot() as tx:
-            return freezes.standing(tx)
+        return seen(self.catalog, freezes.standing)
 
     def keep(self, name: str, data: Buffer) -> None:
         """The blob holds `data` from now on, whatever it held; durable on return."""
@@ -74,12 +74,11 @@ class StoreKeys:
         return KeyRing(self.provider, blobs)
 
 
-def open_source(options: StoreOptions, held: ExitStack) -> tuple[End, StoreKeys]:
-    """The store to move. Raises InvalidInput where there is none, UnusableKey, Unavailable."""
+def open_source(options: StoreOptions, held: ExitStack) -> End:
+    """The store to move. Raises InvalidInput where there is none, Unavailable."""
     directory = options.directory
     if not directory.is_dir():
         raise InvalidInput(f"there is no store in {directory}: name its directory, or a node's, with --from")
-    keys = _keys(options)
     path = catalog_path(options)
     if path is not None and not path.exists():
         raise InvalidInput(
@@ -90,7 +89,7 @@ def open_source(options: StoreOptions, held: ExitStack) -> tuple[End, StoreKeys]
     held.callback(catalog.close)
     places = open_blobs(options)
     held.callback(places.blobs.close)
-    return End(options, catalog, places, _where(options, catalog)), keys
+    return End(options, catalog, places, _where(options, catalog))
 
 
 def open_target(options: StoreOptions, source: StoreOptions, held: ExitStack) -> End:
@@ -110,6 +109,20 @@ def open_target(options: StoreOptions, source: StoreOptions, held: ExitStack) ->
     if places.local is not None:
         places.local.clear_unfinished()
     return End(options, catalog, places, _where(options, catalog))
+
+
+def read_keys(options: StoreOptions) -> StoreKeys:
+    """What the source's directory brings along. Raises InvalidInput where it is no store's, UnusableKey."""
+    path = options.root_key_file or options.directory / ROOT_KEY_NAME
+    text = _read(path)
+    if text is None:
+        raise InvalidInput(f"there is no root key {path}: name the directory of a store, or a node's, with --from")
+    # What protects the root key is said by its own file.
+    protection = ChosenProtection(replace(options.unlock, kms_key=None))
+    provider = LocalKeyProvider(protection.open(root_file.decode(text)))
+    path = options.credentials_file or options.directory / credentials_file.NAME
+    access_key = credentials_file.read(path)
+    return StoreKeys(text, protection, provider, _read(path) or b"", access_key)
 
 
 def require_no_blobs(blobs: Blobs, where: str) -> None:
@@ -151,19 +164,6 @@ def give_keys(target: End, keys: StoreKeys) -> None:
     ):
         if mounted is None and not (target.options.directory / name).exists():
             own.replace(name, data)
-
-
-def _keys(options: StoreOptions) -> StoreKeys:
-    path = options.root_key_file or options.directory / ROOT_KEY_NAME
-    text = _read(path)
-    if text is None:
-        raise InvalidInput(f"there is no root key {path}: name the directory of a store, or a node's, with --from")
-    # What protects the root key is said by its own file.
-    protection = ChosenProtection(replace(options.unlock, kms_key=None))
-    provider = LocalKeyProvider(protection.open(root_file.decode(text)))
-    path = options.credentials_file or options.directory / credentials_file.NAME
-    access_key = credentials_file.read(path)
-    return StoreKeys(text, protection, provider, _read(path) or b"", access_key)
 
 
 def _read(path: Path) -> bytes | None:

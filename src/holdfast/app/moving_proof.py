@@ -13,6 +13,7 @@ from functools import partial
 from holdfast.app.moving_crew import THREADS_DEFAULT, each
 from holdfast.app.moving_places import End, StoreKeys
 from holdfast.app.moving_report import MoveReport, Progress
+from holdfast.app.moving_transactions import seen
 from holdfast.catalog import frames, pack_checks, transfer
 from holdfast.catalog.frames import StoredFrame
 from holdfast.catalog.pack_checks import PackToCheck
@@ -65,8 +66,7 @@ class Proof:
 
     def check_frames(self) -> None:
         """Decrypts and hashes every frame of every pack. Raises Damaged for one that only the source can read."""
-        with self.target.catalog.snapshot() as tx:
-            total = pack_checks.count(tx)
+        total = seen(self.target.catalog, pack_checks.count)
         here, there = self.keys.ring(self.target.blobs), self.keys.ring(self.source.blobs)
         done = 0
 
@@ -125,9 +125,10 @@ class Proof:
     def _parts(self) -> Iterator[Part]:
         after = (0, -1)
         while True:
-            with self.target.catalog.snapshot() as tx:
-                parts = transfer.manifest_parts(tx, after, _PARTS_PER_PAGE)
-                found = {one.chunk_no: one for one in frames.of_numbers(tx, [part.chunk_no for part in parts])}
+            parts = seen(self.target.catalog, partial(transfer.manifest_parts, after=after, limit=_PARTS_PER_PAGE))
+            numbers = [part.chunk_no for part in parts]
+            stored = seen(self.target.catalog, partial(frames.of_numbers, chunk_nos=numbers))
+            found = {one.chunk_no: one for one in stored}
             yield from ((part, found[part.chunk_no]) for part in parts if part.chunk_no in found)
             if len(parts) < _PARTS_PER_PAGE:
                 return
@@ -136,8 +137,7 @@ class Proof:
     def _packs(self) -> Iterator[PackToCheck]:
         lowest = 1
         while True:
-            with self.target.catalog.snapshot() as tx:
-                pack = pack_checks.following(tx, lowest, 2**63 - 1)
+            pack = seen(self.target.catalog, partial(pack_checks.following, lowest=lowest, highest=2**63 - 1))
             if pack is None:
                 return
             yield pack
@@ -146,8 +146,8 @@ class Proof:
     def _frames(self, pack: PackToCheck) -> Iterator[list[StoredFrame]]:
         after = (0, 0)
         while True:
-            with self.target.catalog.snapshot() as tx:
-                found = frames.of_pack(tx, pack.pack_no, after, _FRAMES_PER_PAGE)
+            page = partial(frames.of_pack, pack_no=pack.pack_no, after=after, limit=_FRAMES_PER_PAGE)
+            found = seen(self.target.catalog, page)
             if found:
                 yield found
             if len(found) < _FRAMES_PER_PAGE:

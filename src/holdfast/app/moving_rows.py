@@ -10,29 +10,22 @@ their keys, by a digest over a canonical encoding of both.
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import msgspec
 
 from holdfast.app.moving_report import Progress, TableCopy
+from holdfast.app.moving_transactions import done, seen
 from holdfast.catalog import transfer
 from holdfast.catalog.port import Catalog
 from holdfast.catalog.transaction import Row, Tx
 from holdfast.catalog.transfer import TABLES, Table
 from holdfast.model.errors import Damaged
-from holdfast.model.purpose import Purpose
 
 _ROWS_PER_PAGE = 8192
 _encode = msgspec.msgpack.Encoder().encode
 
 Look = Callable[[Tx], None]
-
-
-def done(catalog: Catalog, step: Callable[[Tx], object]) -> object:
-    """What `step` returned, in a transaction that a freeze does not stop. Raises what it raised."""
-    [outcome] = catalog.run([step], Purpose.BEGIN)
-    if outcome.error is not None:
-        raise outcome.error
-    return outcome.value
 
 
 def copy_rows(source: Catalog, target: Catalog, require_frozen: Look, progress: Progress) -> dict[str, TableCopy]:
@@ -44,7 +37,7 @@ def copy_rows(source: Catalog, target: Catalog, require_frozen: Look, progress: 
     with ThreadPoolExecutor(1, thread_name_prefix="moving") as writer:
         for table in TABLES:
             digest, count = hashlib.sha256(), 0
-            written: Future[object] | None = None
+            written: Future[None] | None = None
             for rows in _pages(source, table, require_frozen):
                 if written is not None:
                     written.result()
@@ -84,14 +77,17 @@ def compare_rows(
 def _pages(catalog: Catalog, table: Table, look: Look) -> Iterator[list[Row]]:
     after: Row | None = None
     while True:
-        with catalog.snapshot() as tx:
-            look(tx)
-            rows = transfer.page(tx, table, after, _ROWS_PER_PAGE)
+        rows = seen(catalog, partial(_page, table=table, after=after, look=look))
         if rows:
             yield rows
         if len(rows) < _ROWS_PER_PAGE:
             return
         after = table.key_of(rows[-1])
+
+
+def _page(tx: Tx, *, table: Table, after: Row | None, look: Look) -> list[Row]:
+    look(tx)
+    return transfer.page(tx, table, after, _ROWS_PER_PAGE)
 
 
 def _keeping(table: Table, rows: list[Row]) -> Callable[[Tx], None]:

@@ -7,7 +7,7 @@ writer had ended and somebody had measured it.
 from collections.abc import Mapping
 
 from holdfast.app.moving_places import End, StoreKeys
-from holdfast.app.moving_rows import done
+from holdfast.app.moving_transactions import done, seen
 from holdfast.catalog import identity, packs, transfer
 from holdfast.catalog.identity import Identity
 from holdfast.catalog.transaction import Tx
@@ -17,8 +17,7 @@ _PACKS_PER_PAGE = 1000
 
 def settle(source: End, target: End, keys: StoreKeys, lengths: Mapping[int | None, int]) -> None:
     """In one transaction. `lengths` are those of the packs that were copied, by pack number; the others have none."""
-    with source.catalog.snapshot() as tx:
-        counted = transfer.counters(tx)
+    counted = seen(source.catalog, transfer.counters)
     own = Identity(keys.provider.root_id, keys.access_key.access_key_id)
 
     def step(tx: Tx) -> None:

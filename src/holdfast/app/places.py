@@ -49,10 +49,10 @@ def catalog_path(options: StoreOptions) -> Path | None:
     return None if options.catalog is not None else options.directory / CATALOG_NAME
 
 
-def open_catalog(options: StoreOptions, *, vfs: str = CHECKSUM_VFS) -> Catalog:
-    """The catalog, made or brought up to date. Raises Unavailable."""
+def open_catalog(options: StoreOptions, *, vfs: str = CHECKSUM_VFS, joins: bool = False) -> Catalog:
+    """The catalog, made or brought up to date. `joins`: other processes have the file open. Raises Unavailable."""
     if options.catalog is None:
-        return SqliteCatalog(options.directory / CATALOG_NAME, vfs=vfs)
+        return SqliteCatalog(options.directory / CATALOG_NAME, vfs=vfs, joins=joins)
     try:
         from holdfast.catalog.postgres import PostgresCatalog
     except ImportError as missing:

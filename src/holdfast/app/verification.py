@@ -37,16 +37,22 @@ class Verification:
     def show(self, metrics: Metrics) -> None:
         """Lets `metrics` tell how the scrub stands."""
         figures = self.scrub.figures
+
+        def looks() -> int:
+            return figures.looks
+
         metrics.watch(
             "holdfast_oldest_verification_timestamp_seconds",
             "When the pack whose check is longest ago was read as a whole; 0 if none was",
             lambda: figures.oldest_verification,
+            looks,
         )
-        metrics.watch("holdfast_packs_due", "Packs whose check is due", lambda: figures.packs_due)
+        metrics.watch("holdfast_packs_due", "Packs whose check is due", lambda: figures.packs_due, looks)
         metrics.watch(
             "holdfast_damaged_chunks",
             "Chunks that cannot be read and were not healed yet; `holdfast verify` names what needs them",
             lambda: figures.damaged_chunks,
+            looks,
         )
 
 

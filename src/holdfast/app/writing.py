@@ -55,13 +55,17 @@ def writing(
     *,
     joins: bool,
     speaks: int,
+    require: Callable[[Tx], None],
     log: Logger,
     observe: Callable[[GroupReport], None],
 ) -> Writing:
-    """Begins to write; `closing` ends it. `joins`: beside others that have the store open."""
+    """Begins to write; `closing` ends it. `joins`: beside others that have the store open.
+
+    `require` raises, in the transaction that lets this process in, if it may not come.
+    """
 
     def begin() -> Writer:
-        return Writer(catalog, clock.now_us(), joins=joins, speaks=speaks)
+        return Writer(catalog, clock.now_us(), joins=joins, speaks=speaks, require=require)
 
     writer = begin() if reserve is None else reserve.lend(begin)
     if joins:
@@ -101,7 +105,8 @@ class _Anew:
                     if number in writers.live(tx):
                         return True
                 self._packs.let_go()
-                goes_on = self._writer.begin_anew(self._clock.now_us(), number)
+                # In a directory, whoever has its lock says who writes: there this process is to end.
+                goes_on = self._catalog.parallel and self._writer.begin_anew(self._clock.now_us(), number)
             self._log.warning(
                 "taken for dead, or overtaken",
                 part="writing",

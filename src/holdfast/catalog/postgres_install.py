@@ -2,9 +2,10 @@
 
 It is filled in a schema of its own, NAME_rebuilding. Then, in one transaction, the schema NAME becomes NAME_replaced_N
 and the new one becomes NAME. What is always true here: when the schemas change places nobody writes to the old one and
-nobody ever will: the transaction waits for those under way and keeps new ones waiting, it finds no writer alive but
-those that have been silent for long, which it ends, and their numbers are never given out again. So a node that was
-only paused is refused, and begins anew on the new catalog.
+nobody has since the rebuild began, nor ever will: it begins by ending writers that have been silent for long, and is
+refused where any is alive; the transaction waits for others under way, keeps new ones waiting, and is refused if a
+writer has come in the meantime; and numbers of writers are never given out again. So a node that was only paused is
+refused, and begins anew on the new catalog.
 """
 
 import secrets
@@ -105,8 +106,8 @@ class SchemaBeside:
                     if newest != self._newest:
                         # It may be gone again; what it took in is not in the new catalog.
                         raise Unavailable(
-                            f"a node has opened the catalog {self.where} while it was being rebuilt: stop all nodes, and"
-                            " begin again"
+                            f"a node has opened the catalog {self.where} while it was being rebuilt: stop all nodes,"
+                            " and begin again"
                         )
                     self._note_late(now_us)
                     self._rename(self._options.schema, self._free_name())

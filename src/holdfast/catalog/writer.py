@@ -22,8 +22,20 @@ class Transactions(Protocol):
 class Writer:
     """Takes a number when it is made; from then on each transaction of the catalog bears it."""
 
-    def __init__(self, catalog: Transactions, now_us: int, *, joins: bool = False, speaks: int = 0) -> None:
-        """`joins`: there may be other writers, which go on; else every earlier one has ended."""
+    def __init__(
+        self,
+        catalog: Transactions,
+        now_us: int,
+        *,
+        joins: bool = False,
+        speaks: int = 0,
+        require: Callable[[Tx], None] = lambda _: None,
+    ) -> None:
+        """`joins`: there may be other writers, which go on; else every earlier one has ended.
+
+        `require` raises, in the transaction that takes the number, if this process may not write to the store.
+        """
+        self._require = require
         self._catalog = catalog
         self._joins = joins
         self._speaks = speaks
@@ -67,6 +79,7 @@ class Writer:
         return number
 
     def _take(self, tx: Tx, now_us: int) -> int:
+        self._require(tx)
         return writers.join(tx, now_us, self._speaks) if self._joins else writers.begin(tx, now_us)
 
 

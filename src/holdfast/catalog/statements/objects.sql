@@ -84,28 +84,28 @@ UPDATE objects SET state = 'GONE' WHERE job_no = :job_no AND from_seq IS NULL AN
 SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM objects
 WHERE series_no = :series_no AND from_seq = :own /*postgresql: AND state = 'WHOLE' */;
 
--- The inherited objects whose names the job changed. CROSS JOIN and UNION ALL keep the database from turning this round
--- and reading the whole series: it must cost what the job changed. (So does state, which is WHOLE for every row in a view:
--- without it SQLite prefers to read all names of the series from the index by name.) Names that come twice meet in IN.
+-- The inherited objects whose names the job changed; a view has one row of a name at most. As an expression of each
+-- changed name, and with UNION ALL, it cannot be turned round by a database that would then read the whole series: it must
+-- cost what the job changed. (So does state, which is WHOLE for every row in a view: without it SQLite prefers to read all
+-- names of the series from the index by name.) DISTINCT is for names that come twice, and keeps PostgreSQL from looking
+-- for each of them twice.
 -- name: count_closing
 SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM objects WHERE object_no IN (
-    SELECT o.object_no
+    SELECT DISTINCT (SELECT o.object_no FROM objects o
+                     WHERE o.series_no = :series_no AND o.name = changed.name AND o.from_seq <= :seq
+                       AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
+                       AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)))
     FROM (SELECT name FROM objects WHERE series_no = :series_no AND from_seq = :own AND state = 'WHOLE'
-          UNION ALL SELECT name FROM deletions WHERE job_no = :job_no) changed
-    CROSS JOIN objects o
-    WHERE o.series_no = :series_no AND o.name = changed.name AND o.from_seq <= :seq
-      AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
-      AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)));
+          UNION ALL SELECT name FROM deletions WHERE job_no = :job_no) changed);
 
 -- name: close
 UPDATE objects SET to_seq = :own WHERE object_no IN (
-    SELECT o.object_no
+    SELECT DISTINCT (SELECT o.object_no FROM objects o
+                     WHERE o.series_no = :series_no AND o.name = changed.name AND o.from_seq <= :seq
+                       AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
+                       AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)))
     FROM (SELECT name FROM objects WHERE series_no = :series_no AND from_seq = :own AND state = 'WHOLE'
-          UNION ALL SELECT name FROM deletions WHERE job_no = :job_no) changed
-    CROSS JOIN objects o
-    WHERE o.series_no = :series_no AND o.name = changed.name AND o.from_seq <= :seq
-      AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
-      AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)));
+          UNION ALL SELECT name FROM deletions WHERE job_no = :job_no) changed);
 
 -- name: added_page
 SELECT o.object_no, o.name, o.completed_us, o.chunk_count, o.bytes, o.sealed_checksum, o.metadata_string,
