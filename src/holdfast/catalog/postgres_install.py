@@ -182,7 +182,7 @@ class SchemaBeside:
 
     def _number_writers_from(self, number: int) -> None:
         restart = SQL("ALTER TABLE {}.writers ALTER COLUMN writer_no RESTART WITH {}")
-        self._connection.execute(restart.format(Identifier(self._building), SQL(str(number))))  # type: ignore[arg-type]
+        self._connection.execute(restart.format(Identifier(self._building), SQL(str(number))))
 
     def _free_name(self) -> str:
         begins = f"{self._options.schema}_replaced_"
@@ -206,4 +206,4 @@ class SchemaBeside:
 
 
 def _in_schema(statement: str, schema: str) -> Composed:
-    return SQL(statement).format(Identifier(schema))  # type: ignore[arg-type]  # our own words
+    return SQL(statement).format(Identifier(schema))

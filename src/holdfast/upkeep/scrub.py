@@ -36,6 +36,8 @@ class ScrubFigures:
     oldest_verification: float = 0.0
     packs_due: int = 0
     damaged_chunks: int = 0
+    looks: int = 0
+    """How often this process has looked."""
 
 
 @dataclass(slots=True)
@@ -116,3 +118,4 @@ class Scrub:
         self.figures.oldest_verification = (oldest or 0) / 1_000_000
         self.figures.packs_due = pack_checks.count_due(tx, now_us - self.cycle_days * _DAY_US * (_PACE - 1) // _PACE)
         self.figures.damaged_chunks = damage.count_bad(tx)
+        self.figures.looks += 1
