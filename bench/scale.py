@@ -1,8 +1,8 @@
 """`make bench-scale`: what each operation costs in vaults of one million objects and more, on both catalogs.
 
-For each catalog and size a generator fills a vault (bench/scaling); then, in several rounds, a `holdfast serve` of its
-own process is started over it and asked for everything that should not depend on the size. The table goes to
-docs/benchmarks.md; what grew between the least and the greatest size stands out in it.
+For each catalog and size a generator fills a vault (bench/scaling); then, in several rounds of all sizes in turn, a
+`holdfast serve` of its own process is started over each and asked for everything that should not depend on the size.
+The table goes to docs/benchmarks.md; what grew between the least and the greatest size stands out in it.
 
 Usage: python -m bench.scale [--catalogs sqlite postgresql] [--objects N ...] [--chunks N ...] [--rounds N]
                              [--minutes N] [--add] [--no-page]
@@ -14,9 +14,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.report import write
@@ -37,6 +37,7 @@ RESULTS = TOP / "build" / "bench-scale.json"
 GIB = 1 << 30
 
 _CATALOGS = {"sqlite": SQLITE, "postgresql": POSTGRES}
+_ORDER = list(_CATALOGS.values())
 # Building an index sorts its keys on disk beside what is there already.
 _ROOM_FOR_SORTING = 1.4
 
@@ -49,14 +50,11 @@ def main() -> int:
     for word in options.catalogs:
         catalog = _CATALOGS[word]
         last = max((result for result in results if result.catalog == catalog), key=_size, default=None)
-        for one in _sizes(catalog, options, last, ended):
-            others = [result for result in results if (result.catalog, *_size(result)) != (catalog, *_size(one))]
-            results = sorted(
-                [*others, one], key=lambda result: (list(_CATALOGS.values()).index(result.catalog), *_size(result))
-            )
-            RESULTS.write_text(
-                json.dumps({"results": [asdict(result) for result in results], "ended": ended}, indent=1)
-            )
+        measured = _measured(catalog, options, last, ended)
+        replaced = {(catalog, *_size(result)) for result in measured}
+        results = [result for result in results if (result.catalog, *_size(result)) not in replaced]
+        results = sorted([*results, *measured], key=lambda result: (_ORDER.index(result.catalog), *_size(result)))
+        RESULTS.write_text(json.dumps({"results": [asdict(result) for result in results], "ended": ended}, indent=1))
     command = " ".join(["make bench-scale", *([f"BENCH_ARGS='{' '.join(sys.argv[1:])}'"] if sys.argv[1:] else [])])
     written = page.markdown(results, command, options.rounds, ended.values())
     print(written)
@@ -65,22 +63,32 @@ def main() -> int:
     return 0
 
 
-def _sizes(catalog: str, options: argparse.Namespace, last: Result | None, ended: dict[str, str]) -> Iterator[Result]:
-    """Each size in turn, as far as time and disk reach by what `last` took; `ended` is told where that was."""
+def _measured(catalog: str, options: argparse.Namespace, last: Result | None, ended: dict[str, str]) -> list[Result]:
+    """Fills a vault of each size, then measures them in turn, round by round: all sizes see the machine in one state.
+
+    As far as time and disk reach, by what `last` took; `ended` is told where that was.
+    """
     until = time.monotonic() + options.minutes * 60
     ended[catalog] = f"{catalog}: all sizes that were asked for"
-    for objects, chunks in zip(options.objects, options.chunks or options.objects, strict=True):
-        plan = Plan(objects, chunks)
-        refusal = _refusal(plan, last, until) if last else None
-        if refusal:
-            ended[catalog] = f"{catalog} ends before {objects:,} objects with {chunks:,} chunks: {refusal}"
-            return
-        place = Path(tempfile.mkdtemp(prefix="bench-scale-", dir=TOP / "build"))
-        try:
-            last = _measured(catalog, place / "store", plan, options.rounds)
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
-        yield last
+    vaults: list[_Vault] = []
+    with ExitStack() as places:
+        for objects, chunks in zip(options.objects, options.chunks or options.objects, strict=True):
+            plan = Plan(objects, chunks)
+            refusal = _refusal(plan, last, until) if last else None
+            if refusal:
+                ended[catalog] = f"{catalog} ends before {objects:,} objects with {chunks:,} chunks: {refusal}"
+                break
+            directory = Path(tempfile.mkdtemp(prefix="bench-scale-", dir=TOP / "build"))
+            places.callback(shutil.rmtree, directory, ignore_errors=True)
+            vaults.append(_filled(catalog, places.enter_context(new_place(catalog, directory / "store")), plan))
+            last = vaults[-1].result
+        for turn in range(options.rounds):
+            for vault in vaults:
+                vault.measure(turn)
+        for vault in vaults:
+            with vault.place.loader() as loader:
+                real_part.require_settled(loader)
+    return [vault.result for vault in vaults]
 
 
 def _size(result: Result) -> tuple[int, int]:
@@ -98,26 +106,34 @@ def _refusal(plan: Plan, last: Result, until: float) -> str | None:
     return None
 
 
-def _measured(catalog: str, directory: Path, plan: Plan, rounds: int) -> Result:
-    def say(text: str) -> None:
-        print(f"{catalog} {plan.objects:,} objects, {plan.chunks:,} chunks: {text}", flush=True)
+@dataclass(frozen=True, slots=True)
+class _Vault:
+    """One that is filled, and what was measured of it so far."""
 
-    with new_place(catalog, directory) as place:
-        began = time.monotonic()
-        filled = fill(place, plan, say)
-        seconds = time.monotonic() - began
-        with place.loader() as loader:
-            sizes = loader.sizes()
-        figures = []
-        for turn in range(rounds):
-            starting = time.monotonic()
-            with place.service() as service:
-                start = {"service start, s": time.monotonic() - starting}
-                figures.append(start | measures.measure_round(service, plan, turn))
-            say(f"round {turn + 1}: {', '.join(f'{name} {value:,.1f}' for name, value in figures[-1].items())}")
-        with place.loader() as loader:
-            real_part.require_settled(loader)
-    return Result(catalog, filled.objects, filled.chunks, seconds, sizes, figures)
+    place: Place
+    plan: Plan
+    result: Result
+
+    def measure(self, turn: int) -> None:
+        starting = time.monotonic()
+        with self.place.service() as service:
+            start = {"service start, s": time.monotonic() - starting}
+            figures = start | measures.measure_round(service, self.place.server_pid, self.plan, turn)
+        self.result.figures.append(figures)
+        _say(self.result.catalog, self.plan, f"round {turn + 1}: {figures}")
+
+
+def _filled(catalog: str, place: Place, plan: Plan) -> _Vault:
+    began = time.monotonic()
+    filled = fill(place, plan, partial(_say, catalog, plan))
+    seconds = time.monotonic() - began
+    with place.loader() as loader:
+        sizes = loader.sizes()
+    return _Vault(place, plan, Result(catalog, filled.objects, filled.chunks, seconds, sizes, []))
+
+
+def _say(catalog: str, plan: Plan, text: str) -> None:
+    print(f"{catalog} {plan.objects:,} objects, {plan.chunks:,} chunks: {text}", flush=True)
 
 
 def fill(place: Place, plan: Plan, say: filling.Say = print) -> filling.Filled:

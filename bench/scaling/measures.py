@@ -1,14 +1,17 @@
-"""What is measured at each size: each figure through a running `holdfast serve`, over HTTP, as a client meets it."""
+"""What is measured at each size: each figure through a running `holdfast serve`, over HTTP, as a client meets it.
+
+For what must not depend on the size there is also the processor time of a request, of the service and the database's
+server together: others who use the machine change it far less than the time that passes.
+"""
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from pathlib import Path
 from statistics import quantiles
 from typing import TypeVar
 
@@ -16,6 +19,7 @@ import msgspec
 
 from bench.scaling import real_part
 from bench.scaling.plan import Plan
+from bench.scaling.processes import memory, processor_seconds
 from bench.scaling.real_part import ROLE, SOURCE, VAULT
 from holdfast.client.api import Api
 from holdfast.client.call import Requester, decode
@@ -27,7 +31,7 @@ from scripts.service_process import ServiceProcess
 CHANGES = 1000
 _FEW = 50
 """So many of them are new names, and so many deleted ones."""
-_STARTS = 30
+_STARTS = 50
 _PUTS, _PUT_THREADS = 2_000, 4
 _BATCHES, _BATCH = 10, 1_000
 _PAGES = 400
@@ -55,10 +59,11 @@ _page = msgspec.json.Decoder(_ObjectPage)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A client of one running service."""
+    """A client of one running service; `pids` are those of the service and of the database's server, if it has one."""
 
     api: Api
     requester: Requester
+    pids: Sequence[int]
 
     def list_objects(self, job_id: str, **chosen: str | int) -> _ObjectPage:
         """ListObjects, one page."""
@@ -68,10 +73,10 @@ class Session:
         return decode(_page, self.requester.storage("GET", path, line))
 
 
-def measure_round(service: ServiceProcess, plan: Plan, turn: int) -> Figures:
+def measure_round(service: ServiceProcess, server_pid: int | None, plan: Plan, turn: int) -> Figures:
     """One round of everything; afterwards the vault is as large as before, with two recovery points more at most."""
     figures: Figures = {}
-    with _session(service) as session:
+    with _session(service, [service.process.pid, *([server_pid] if server_pid else [])]) as session:
         figures |= _starting(session)
         figures |= _listing(session, plan, turn)
         figures |= _reading(session, plan, turn)
@@ -80,31 +85,15 @@ def measure_round(service: ServiceProcess, plan: Plan, turn: int) -> Figures:
     return figures | memory(service.process.pid)
 
 
-def memory(pid: int) -> Figures:
-    """Resident memory of the service, now and at most; of its processes the largest."""
-    found: list[tuple[int, int]] = []
-    for process in _family(pid):
-        lines = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
-        found.append((int(lines["VmRSS"].split()[0]) * 1024, int(lines["VmHWM"].split()[0]) * 1024))
-    return {"memory now": max(now for now, _ in found), "memory peak": max(peak for _, peak in found)}
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            yield from _family(int(child))
-
-
 @contextmanager
-def _session(service: ServiceProcess) -> Iterator[Session]:
+def _session(service: ServiceProcess, pids: Sequence[int]) -> Iterator[Session]:
     profile = resolve(service.environment())
     assert profile.endpoint is not None
     transport = HttpTransport(profile.endpoint)
     credentials = profile.required_credentials()
     api = Api(transport, credentials)
     try:
-        yield Session(api, Requester(transport, credentials))
+        yield Session(api, Requester(transport, credentials), pids)
     finally:
         api.close()
 
@@ -114,24 +103,32 @@ def _starting(session: Session) -> Figures:
         return session.api.start_backup_job(VAULT, SOURCE, ROLE).backup_job_id
 
     seconds = []
+    before = processor_seconds(session.pids)
     for _ in range(_STARTS):
         took, job = _timed(start)
         seconds.append(took)
         session.api.stop_backup_job(job)
+    used = processor_seconds(session.pids) - before
     _collect(session)
-    return _percentiles("job start", seconds)
+    return _percentiles("job start", seconds) | {"job start and stop, processor ms": 1000 * used / _STARTS}
 
 
 def _listing(session: Session, plan: Plan, turn: int) -> Figures:
     job = session.api.start_restore_job(_newest(session))
+    idle = processor_seconds(session.pids)
     first = [_timed(partial(session.list_objects, job))[0] for _ in range(_PAGES)]
+    used = processor_seconds(session.pids) - idle
     deep = []
     for number in plan.some(_PAGES, turn):
         before = session.list_objects(job, start=plan.name(number), limit=1)
         if before.next_token is not None:
             deep.append(_timed(partial(session.list_objects, job, token=before.next_token))[0])
     session.api.complete_restore_job(job)
-    return _percentiles("ListObjects first page", first) | _percentiles("ListObjects deep page", deep)
+    return {
+        **_percentiles("ListObjects first page", first),
+        **_percentiles("ListObjects deep page", deep),
+        "ListObjects first page, processor ms": 1000 * used / _PAGES,
+    }
 
 
 def _reading(session: Session, plan: Plan, turn: int) -> Figures:
@@ -140,9 +137,11 @@ def _reading(session: Session, plan: Plan, turn: int) -> Figures:
     for number in plan.some_real(_READS, turn * _READS):
         [listed] = session.list_objects(job, start=plan.name(number), limit=1).object_list
         tokens += [chunk.chunk_token for chunk in session.api.list_chunks(job, listed.object_token)]
+    before = processor_seconds(session.pids)
     seconds = [_timed(partial(session.api.get_chunk, job, token))[0] for token in tokens]
+    used = processor_seconds(session.pids) - before
     session.api.complete_restore_job(job)
-    return _percentiles("GetChunk", seconds)
+    return _percentiles("GetChunk", seconds) | {"GetChunk, processor ms": 1000 * used / len(tokens)}
 
 
 def _committing(session: Session, plan: Plan, turn: int) -> Figures:
@@ -150,19 +149,25 @@ def _committing(session: Session, plan: Plan, turn: int) -> Figures:
     names = [plan.name(number) for number in plan.some(CHANGES, turn)]
     new, deleted, replaced = [f"{name}.new" for name in names[:_FEW]], names[_FEW : 2 * _FEW], names[2 * _FEW :]
     replaced += [f"{name}.newer" for name in names[:_FEW]]
-    seconds, points = [], []
+    seconds, used, points = [], 0.0, []
     for written, removed in (([*new, *replaced], deleted), ([*deleted, *replaced], new)):
         job = session.api.start_backup_job(VAULT, SOURCE, ROLE).backup_job_id
         session.api.put_objects(job, [real_part.record(name, 0) for name in written])
         session.api.delete_objects(job, removed)
+        before = processor_seconds(session.pids)
         took, committed = _timed(partial(session.api.commit_backup_job, job))
+        used += processor_seconds(session.pids) - before
         seconds.append(took)
         points.append(committed.recovery_point_arn)
     began = time.perf_counter()
     session.api.delete_recovery_point(VAULT, points[0])
     _collect(session)
     collecting = time.perf_counter() - began
-    return {"commit, ms": 1000 * sum(seconds) / len(seconds), "gc, ms": 1000 * collecting}
+    return {
+        "commit, ms": 1000 * sum(seconds) / len(seconds),
+        "commit, processor ms": 1000 * used / len(seconds),
+        "gc, ms": 1000 * collecting,
+    }
 
 
 def _putting(session: Session, plan: Plan, turn: int) -> Figures:

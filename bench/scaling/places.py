@@ -7,9 +7,11 @@ from pathlib import Path
 
 from bench.scaling.loader import Loader
 from bench.scaling.postgres_loader import PostgresLoader
+from bench.scaling.processes import parent
 from bench.scaling.sqlite_loader import SqliteLoader
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import CATALOG_NAME
+from holdfast.catalog.postgres_connections import connect
 from holdfast.catalog.postgres_options import PostgresOptions
 from scripts.servers.postgres import Postgres
 from scripts.service_process import HOLDFAST, ServiceProcess
@@ -33,6 +35,8 @@ class Place:
 
     directory: Path
     catalog: PostgresOptions | None
+    server_pid: int | None = None
+    """Of the database's server."""
 
     @property
     def options(self) -> StoreOptions:
@@ -60,4 +64,7 @@ def new_place(catalog: str, directory: Path) -> Iterator[Place]:
             yield Place(directory, None)
             return
         server = closing.enter_context(Postgres(settings=_SETTINGS))
-        yield Place(directory, PostgresOptions(server.url(server.new_database())))
+        options = PostgresOptions(server.url(server.new_database()))
+        with connect(options) as connection:
+            server_pid = parent(connection.info.backend_pid)
+        yield Place(directory, options, server_pid)

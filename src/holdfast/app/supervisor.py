@@ -35,9 +35,7 @@ from holdfast.observe import worker_numbers
 from holdfast.observe.logs import Logger, open_log
 from holdfast.observe.metrics import Metrics
 
-SILENT_SECONDS_MAX = 60.0
-"""A worker that serves and says nothing for so long is stuck (stopped, or waiting for a disk): it is killed."""
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 
 
 def supervise(options: ServeOptions, out: TextIO) -> None:
@@ -103,7 +101,6 @@ class _Worker:
     process: asyncio.subprocess.Process
     lines: asyncio.StreamReader
     orders: asyncio.StreamWriter
-    began: float
     writer_no: int | None = None
     is_ready: bool = False
     refusal: str | None = None
@@ -112,6 +109,14 @@ class _Worker:
     def signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Death:
+    reason: str
+    says_why: bool
+    """Whether the reason is the worker's own word."""
+    lived_seconds: float
 
 
 class _Supervisor:
@@ -158,25 +163,37 @@ class _Supervisor:
         """Sees to it that there is a worker at that place, until the service stops."""
         restarts = Restarts()
         while not self._stopping.is_set():
-            worker = await self._start(place)
-            code = await self._attend(worker)
-            del self._workers[place]
-            worker_numbers.forget_gauges(self._numbers, place)
+            death = await self._live(place)
             if self._stopping.is_set():
                 return
-            self._bury(worker)
-            restarts = restarts.after(time.monotonic() - worker.began)
-            others = any(each.is_ready for each in self._workers.values())
-            why = worker.refusal or f"it ended with {_in_words(code)}"
-            if restarts.is_hopeless(
-                announced=self._announced, others_serve=others, says_why=worker.refusal is not None
-            ):
-                self._failure = Unavailable(worker.refusal or f"worker {place} does not start: {why}; see the log")
+            restarts = restarts.after(death.lived_seconds)
+            others = any(worker.is_ready for worker in self._workers.values())
+            if restarts.is_hopeless(announced=self._announced, others_serve=others, says_why=death.says_why):
+                self._failure = Unavailable(
+                    death.reason if death.says_why else f"worker {place} does not live: {death.reason}; see the log"
+                )
                 self._stop()
                 return
-            self._log.error("a worker has ended and is started again", worker=place, reason=why, deaths=restarts.deaths)
+            self._log.error("a worker is started again", worker=place, reason=death.reason, deaths=restarts.deaths)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), restarts.pause_seconds)
+
+    async def _live(self, place: int) -> _Death:
+        """The life of one worker."""
+        began = time.monotonic()
+        try:
+            worker = await self._start(place)
+        except (OSError, Unavailable) as refused:
+            return _Death(str(refused), says_why=False, lived_seconds=0.0)
+        code = await self._attend(worker)
+        del self._workers[place]
+        worker_numbers.forget_gauges(self._numbers, place)
+        # What it had begun need not wait until the others have missed its signs of life.
+        if worker.writer_no is not None:
+            self._dead_writers.append(worker.writer_no)
+            self._tell_a_survivor()
+        reason = worker.refusal or f"it ended with {_in_words(code)}"
+        return _Death(reason, worker.refusal is not None, time.monotonic() - began)
 
     async def _start(self, place: int) -> _Worker:
         ours, theirs = socket.socketpair()
@@ -195,7 +212,7 @@ class _Supervisor:
             start = Start(self._options, place, os.getpid(), listener.fileno(), self._numbers)
         lines, orders = await asyncio.open_connection(sock=ours)
         orders.write(encode(start))
-        worker = self._workers[place] = _Worker(process, lines, orders, time.monotonic())
+        worker = self._workers[place] = _Worker(process, lines, orders)
         if self._stopping.is_set():
             worker.signal(signal.SIGTERM)
         return worker
@@ -226,12 +243,6 @@ class _Supervisor:
             self._announced = True
             self._ready()
 
-    def _bury(self, worker: _Worker) -> None:
-        """What the dead one had begun need not wait until the others have missed its signs of life."""
-        if worker.writer_no is not None:
-            self._dead_writers.append(worker.writer_no)
-            self._tell_a_survivor()
-
     def _tell_a_survivor(self) -> None:
         survivor = next((worker for worker in self._workers.values() if worker.is_ready), None)
         if survivor is not None and self._dead_writers:
@@ -239,11 +250,13 @@ class _Supervisor:
             self._dead_writers = []
 
     async def _end_silent_ones(self) -> None:
+        """Kills workers that are stuck: stopped by somebody, or waiting for a disk that does not answer."""
+        silent_seconds_max = self._options.store.node_silence_seconds
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             for place, worker in self._workers.items():
                 silent_seconds = time.monotonic() - worker.heard
-                if worker.is_ready and silent_seconds > SILENT_SECONDS_MAX:
+                if worker.is_ready and silent_seconds > silent_seconds_max:
                     self._log.error("a worker is stuck and is killed", worker=place, silent_seconds=silent_seconds)
                     worker.signal(signal.SIGKILL)
 

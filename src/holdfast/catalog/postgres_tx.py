@@ -66,16 +66,14 @@ class PostgresTx:
         self._before_each = before_each
 
     def all(self, statement: str, params: Params = _NONE) -> list[Row]:
-        return self._ask(statement, params).fetchall()
+        return self._answered(statement, params).fetchall()
 
     def one(self, statement: str, params: Params = _NONE) -> Row | None:
-        rows = self._ask(statement, params).fetchall()
+        rows = self._answered(statement, params).fetchall()
         return rows[0] if rows else None
 
     def run(self, statement: str, params: Params = _NONE) -> int:
-        cursor = self._ask(statement, params)
-        self._pipeline.wait()
-        return cursor.rowcount
+        return self._answered(statement, params).rowcount
 
     def all_of(self, statement: str, values: Sequence[Any], params: Params = _NONE) -> list[Row]:
         return self.all(statement, {**params, "each": list(values)}) if len(values) else []
@@ -109,9 +107,12 @@ class PostgresTx:
         """`ROLLBACK`, or one to a savepoint; on return it is done."""
         self._pipeline.outside(lambda: undo(self._connection, what))
 
-    def _ask(self, statement: str, params: Params) -> RawCursor[Row]:
+    def _answered(self, statement: str, params: Params) -> RawCursor[Row]:
         text, words = translated(statement)
-        return self._cursor().execute(text, [params[word] for word in words], prepare=True)
+        cursor = self._cursor().execute(text, [params[word] for word in words], prepare=True)
+        # Only where the server has said that it is ready does it count how long this side stays silent.
+        self._pipeline.wait()
+        return cursor
 
     def _cursor(self) -> RawCursor[Row]:
         self._before_each()
