@@ -157,7 +157,7 @@ def _earlier() -> tuple[list[Result], dict[str, str]]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.scale", description="what does not stay the same as a vault grows")
     parser.add_argument("--catalogs", nargs="*", choices=list(_CATALOGS), default=list(_CATALOGS))
-    parser.add_argument("--objects", type=int, nargs="*", default=[1_000_000, 10_000_000, 10_000_000])
+    parser.add_argument("--objects", type=int, nargs="*", default=[100_000, 1_000_000, 10_000_000, 10_000_000])
     parser.add_argument("--chunks", type=int, nargs="*", help="for each of --objects; else as many chunks as objects")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
@@ -167,7 +167,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-page", action="store_true", help="do not write docs/benchmarks.md")
     options = parser.parse_args()
     if options.chunks is None and options.objects == parser.get_default("objects"):
-        options.chunks = [1_000_000, 10_000_000, 100_000_000]
+        options.chunks = [100_000, 1_000_000, 10_000_000, 100_000_000]
     if options.chunks is not None and len(options.chunks) != len(options.objects):
         parser.error(
             f"--chunks has {len(options.chunks)} sizes, --objects has {len(options.objects)}: give one for each"

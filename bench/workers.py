@@ -2,7 +2,7 @@
 
 Client processes of many threads store small objects, then chunks of 1 MiB, in services of 1, 2 and 3 workers, turn by
 turn; the figures are medians of the rounds, and what counts is their ratio: clients and services share the machine's
-cores, so that the absolute numbers say more about the clients than about anything else.
+cores, so that the absolute numbers say as much about the clients. Who used how much of the cores stands beside them.
 
 Usage: python -m bench.workers [--workers N ...] [--rounds N] [--seconds N] [--clients N] [--threads N]
 """
@@ -11,6 +11,7 @@ import argparse
 import configparser
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -43,19 +44,23 @@ def main() -> int:
         return _be_client(json.loads(options.client))
     (TOP / "build").mkdir(exist_ok=True)
     found: dict[tuple[str, int], list[float]] = defaultdict(list)
+    shares: dict[int, list[float]] = defaultdict(list)
     for turn in range(options.rounds):
         order = options.workers[turn % len(options.workers) :] + options.workers[: turn % len(options.workers)]
         for workers in order:
-            for kind, rate in _measured(workers, options).items():
+            rates, share = _measured(workers, options)
+            shares[workers].append(share)
+            for kind, rate in rates.items():
                 found[kind, workers].append(rate)
                 print(f"round {turn + 1}  {workers} workers  {kind:16} {rate:9.1f} a second", flush=True)
     print()
-    print("\n".join(_table(found, options)))
+    print("\n".join(_table(found, shares, options)))
     return 0
 
 
-def _measured(workers: int, options: argparse.Namespace) -> dict[str, float]:
-    """Requests a second of each kind, all clients together, on a new store."""
+def _measured(workers: int, options: argparse.Namespace) -> tuple[dict[str, float], float]:
+    """Requests a second of each kind, all clients together, on a new store; the service's share of all CPU time."""
+    before = _cpu_seconds()
     place = Path(tempfile.mkdtemp(prefix="bench-workers-", dir=TOP / "build"))
     command = [sys.executable, "-m", "holdfast", "serve", "--data", str(place / "store"), "--listen", "127.0.0.1:0"]
     command += ["--workers", str(workers), "--log-level", "error"]
@@ -63,13 +68,23 @@ def _measured(workers: int, options: argparse.Namespace) -> dict[str, float]:
     assert service.stdout is not None
     try:
         url = service.stdout.readline().split("listening on ")[1].strip()
-        return {kind: _rate(kind, url, place / "store", options) for kind in (SMALL, LARGE)}
-    finally:
+        rates = {kind: _rate(kind, url, place / "store", options) for kind in (SMALL, LARGE)}
+        clients = _cpu_seconds() - before
         service.terminate()
+        service.wait()
+        return rates, 1 - clients / (_cpu_seconds() - before)
+    finally:
+        service.kill()
         service.wait()
         service.stdout.close()
         shutil.rmtree(place, ignore_errors=True)
         os.sync()
+
+
+def _cpu_seconds() -> float:
+    """Of all processes that this one has started and seen end, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _rate(kind: str, url: str, store: Path, options: argparse.Namespace) -> float:
@@ -126,18 +141,22 @@ def _api(url: str, store: Path) -> Api:
     return Api(HttpTransport(parse_endpoint(url, "the benchmark")), credentials)
 
 
-def _table(found: dict[tuple[str, int], list[float]], options: argparse.Namespace) -> list[str]:
+def _table(
+    found: dict[tuple[str, int], list[float]], shares: dict[int, list[float]], options: argparse.Namespace
+) -> list[str]:
     lines = [f"{options.rounds} rounds of {options.seconds} s, {options.clients} client processes of {options.threads}"]
     lines[0] += " threads; medians, and in brackets the least and the most"
     lines += machine("the stores")
-    lines += ["", "| workers | " + " | ".join(f"{kind}, a second | against 1" for kind in _BYTES) + " |"]
-    lines += ["|---" * (1 + 2 * len(_BYTES)) + "|"]
+    lines += ["", "| workers | " + " | ".join(f"{kind}, a second | against 1" for kind in _BYTES)]
+    lines[-1] += " | CPU time of the service |"
+    lines += ["|---" * (2 + 2 * len(_BYTES)) + "|"]
     for workers in options.workers:
         cells = []
         for kind in _BYTES:
             rates = found[kind, workers]
             ratio = median(rates) / median(found[kind, options.workers[0]])
             cells.append(f"{median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f}) | {ratio:.2f}")
+        cells.append(f"{median(shares[workers]):.0%} of all")
         lines.append(f"| {workers} | " + " | ".join(cells) + " |")
     return lines
 

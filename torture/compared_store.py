@@ -1,9 +1,8 @@
-"""A service over a directory and the dictionary of what it must hold, and how the two are compared."""
-
-from pathlib import Path
+"""A service over a store and the dictionary of what it must hold, and how the two are compared."""
 
 from holdfast.model.arn import source_arn
 from torture.dictionary import Dictionary, Point, Series, Source
+from torture.ground import Ground
 from torture.inside import DAY_US, VAULT, HandClock, Inside
 from torture.looking import Asked, Found, Look, is_damage
 
@@ -16,19 +15,19 @@ _PAGES = (100, 1, 2, 3)
 class ComparedStore:
     """A new store with the vaults of SOURCES, and its dictionary."""
 
-    def __init__(self, directory: Path) -> None:
-        """Makes the store in `directory`."""
-        self.directory = directory
+    def __init__(self, ground: Ground) -> None:
+        """Makes the store there."""
+        self.ground = ground
         self.clock = HandClock()
         self.model = Dictionary({source: Series() for source in SOURCES}, self.clock.us)
-        self.inside = Inside(directory, self.clock)
+        self.inside = Inside(ground, self.clock)
         self._checks = 0
         for vault in {vault for vault, _ in SOURCES} - {VAULT}:
             self.inside.call("CreateBackupVault", BackupVaultName=vault)
 
     def open(self) -> None:
         """The store, closed by now, or left by a process that was killed."""
-        self.inside = Inside(self.directory, self.clock)
+        self.inside = Inside(self.ground, self.clock)
 
     def close(self) -> None:
         """As a service that is stopped."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from torture.ground import Ground
 from torture.journal import Follower
 from torture.ledger import Ledger
 from torture.life import DONE, READY, REBUILDING, Place, Plan, fork
@@ -33,8 +34,8 @@ _POLL_SECONDS = 0.001
 class Attack(Protocol):
     """How lives end, and what that does to the store."""
 
-    def prepare(self, home: Path) -> Path:
-        """Before the first life of a store: where its directory is to be, in `home` or below."""
+    def prepare(self, home: Path) -> Ground:
+        """Before the first life of a store: where it is to be; its directory in `home` or below."""
         ...
 
     def strike(self, pid: int) -> None:
@@ -169,7 +170,7 @@ class ForkServer:
                 text = file.read_text(errors="replace").strip()
                 self.findings.append(f"life {number}, {file}: {text[:4000]}")
         if ended and not self.findings:
-            self.findings.append(f"life {number} of {place.store} ended by itself and left no word")
+            self.findings.append(f"life {number} of {place.store.folder} ended by itself and left no word")
 
     def _follow(self, ledger: Ledger, follower: Follower) -> None:
         before = ledger.acknowledged

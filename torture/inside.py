@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from holdfast.access.authenticate import Caller
 from holdfast.app.build import System
-from holdfast.app.config import StoreOptions
 from holdfast.app.unlock import Unlock
 from holdfast.catalog import vaults
+from holdfast.chunks.packs import pack_name
 from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.observe.logs import open_log
@@ -23,6 +23,7 @@ from holdfast.observe.metrics import Metrics
 from holdfast.wire import batch
 from holdfast.wire.batch import PutRecord
 from torture.content import Content, Piece
+from torture.ground import DirectoryGround, Ground
 
 VAULT = "default"
 """The vault that every store has."""
@@ -68,10 +69,10 @@ class HandClock:
 class Inside:
     """An open store with every operation of the service. `close` it, or copy the directory as a kill would leave it."""
 
-    def __init__(self, directory: Path, clock: HandClock, unlock: Unlock | None = None) -> None:
+    def __init__(self, place: Path | Ground, clock: HandClock, unlock: Unlock | None = None) -> None:
         """Opens the store, or makes one. Raises what the service would refuse to start with."""
-        self.blobs = directory / "blobs"
-        options = StoreOptions(directory, reserve_bytes=_RESERVE_BYTES, unlock=unlock or Unlock())
+        self.ground = DirectoryGround(place) if isinstance(place, Path) else place
+        options = self.ground.options(reserve_bytes=_RESERVE_BYTES, unlock=unlock or Unlock())
         log = open_log("error", "json", io.StringIO())
         self.system = System(options, Metrics(), log, clock, background=False)
 
@@ -205,16 +206,21 @@ class Inside:
                 return
         raise AssertionError(f"collection is not done after {_CALLS_MAX} calls")
 
+    def forget_reads(self) -> None:
+        """What was read before is asked for again, as after a long time."""
+        self.system.places.cached.close()  # type: ignore[attr-defined]  # both kinds can, and may be used again
+
     def vault_names(self) -> dict[str, str]:
         """The names of vaults by their uid in hex, as directories of packs are called."""
         with self.system.catalog.snapshot() as tx:
             return {vault.uid.hex(): vault.name for vault in vaults.page(tx, "", 1000)}
 
-    def packs(self) -> list[Path]:
-        """The files of packs that the catalog knows and that are there, in the order in which they were begun."""
+    def packs(self) -> list[str]:
+        """The packs that the catalog knows and that are there, in the order in which they were begun."""
         with self.system.catalog.snapshot() as tx:
             rows = tx.all("SELECT v.uid, p.uid FROM packs p JOIN vaults v USING (vault_no) ORDER BY p.pack_no")
-        return [path for vault, pack in rows if (path := self.blobs / "packs" / vault.hex() / pack.hex()).exists()]
+        there = set(self.ground.names("packs/"))
+        return [name for vault, pack in rows if (name := pack_name(vault, pack)) in there]
 
     def points(self, vault: str = VAULT, page: int = 1000) -> dict[str, dict[str, Any]]:
         """The vault's recovery points as its list shows them, by ARN, newest first."""

@@ -6,23 +6,36 @@ and a fork wants a process of one thread.
 """
 
 import json
+import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+from torture.ground import SharedGround
 from torture.section import Budget, Figures, Report
 
 _TOP = Path(__file__).resolve().parent.parent
 
 
-def run_lanes(name: str, module: str, budget: Budget, report: Report, rounds: str, *, per_process: int = 1) -> Figures:
+def run_lanes(
+    name: str,
+    module: str,
+    budget: Budget,
+    report: Report,
+    rounds: str,
+    *,
+    per_process: int = 1,
+    grounds: Sequence[SharedGround] = (),
+) -> Figures:
     """Lanes of `module`, each with a seed of its own: `per_process` for each process that the budget allows.
 
-    More than one where lanes mostly wait, for a disk or for each other. `rounds` names the count that may not be 0.
+    More than one where lanes mostly wait, for a disk or for each other. Where there are `grounds`, it is one lane for
+    each, which finds its ground in a file named by one more argument. `rounds` names the count that may not be 0.
     """
-    count = budget.processes * per_process
-    lanes = [_Lane(module, budget, number, count) for number in range(count)]
+    count = len(grounds) or budget.processes * per_process
+    lanes = [_Lane(module, budget, number, count, grounds[number : number + 1]) for number in range(count)]
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(name, lanes, report, over), daemon=True)
     watcher.start()
@@ -41,7 +54,7 @@ def run_lanes(name: str, module: str, budget: Budget, report: Report, rounds: st
 
 
 class _Lane:
-    def __init__(self, module: str, budget: Budget, number: int, of: int) -> None:
+    def __init__(self, module: str, budget: Budget, number: int, of: int, ground: Sequence[SharedGround]) -> None:
         self.seed = budget.seed + number
         self.counts: dict[str, int] = {}
         self.findings: list[str] = []
@@ -49,6 +62,10 @@ class _Lane:
         rounds = -(-budget.rounds_min // of)
         folder = budget.folder / f"lane-{number}"
         arguments = [str(folder), str(self.seed), str(budget.left()), str(rounds)]
+        for each in ground:
+            folder.mkdir(mode=0o700, parents=True)
+            arguments.append(str(folder / "ground"))
+            (folder / "ground").write_bytes(pickle.dumps(each))
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True, cwd=_TOP
         )

@@ -18,6 +18,7 @@ from typing import IO
 from holdfast.app.rebuild import rebuild
 from torture.check import Checker
 from torture.crew import VAULTS, Crew
+from torture.ground import Ground
 from torture.hand import Hand
 from torture.journal import LedgerJournal
 from torture.ledger import Ledger
@@ -35,7 +36,7 @@ DONE = b"d"
 class Place:
     """Where a store under attack and the records of it are."""
 
-    store: Path
+    store: Ground
     records: Path
     """A directory outside the store."""
 
@@ -96,6 +97,7 @@ def _live(place: Place, ledger: Ledger, plan: Plan, ready: int) -> int:
     with place.findings.open("ab", buffering=0) as findings, place.log.open("a", buffering=1) as log:
         faulthandler.enable(findings)
         faulthandler.register(signal.SIGUSR1, findings)
+        place.store.hang_up()
         dice = random.Random(plan.seed)
         journal = LedgerJournal(ledger, place.journal)
         if plan.rebuild or ledger.rebuilding:
@@ -132,15 +134,17 @@ def _rebuild(
             wrong = _check(service, hand, journal, plan, dice)
             if wrong or not ledger.points:
                 return wrong
+            if place.store.is_shared:
+                # A deletion that was never answered is told to the packs by whoever has that chore; who was killed
+                # keeps it for longer than a life, and a rebuild would bring the point back.
+                service.api.collect_garbage(seconds=5)
         journal.write(Rebuilding())
         if dice.random() < 0.5:
-            for file in place.store.glob("catalog*"):
-                file.unlink()
+            place.store.lose_catalog()
     os.write(ready, REBUILDING)
     report = rebuild(options(place.store), replace=True)
     journal.write(Rebuilt())
-    for file in place.store.glob("catalog.replaced*"):
-        file.unlink()
+    place.store.forget_replaced()
     if report.is_whole:
         return []
     return [f"a rebuild lost something: {report.lost} {report.missing} {report.holds} {report.notes}"]

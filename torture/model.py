@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from torture.compared_store import SOURCES
 from torture.content import Content
+from torture.ground import DirectoryGround, Ground
 from torture.section import Budget, Figures, Report
 from torture.tampering import swift_folder
 from torture.troubled_world import POOL, TroubledWorld
@@ -101,11 +102,13 @@ class ServiceBesideDictionary(RuleBasedStateMachine):
 
     done: ClassVar[Counter[str]] = Counter()
     """Steps of all examples by name: figures of a report."""
+    ground: ClassVar[Callable[[Path], Ground]] = DirectoryGround
+    """Where an example's store is, given a folder of its own."""
 
     def __init__(self) -> None:
         super().__init__()
         self._place = Path(mkdtemp(prefix="holdfast-model-", dir=swift_folder()))
-        self.world = TroubledWorld(self._place / "store")
+        self.world = TroubledWorld(self.ground(self._place / "store"))
         self.done["examples"] += 1
 
     # Every example begins with some history, so that its short life reaches deep states.
@@ -143,13 +146,20 @@ for _step, _arguments in (STEPS | TROUBLES).items():
     setattr(ServiceBesideDictionary, _step, _rule(_step, _arguments))
 
 
-def run_examples(count: int, number: int, *, shrink: bool = True) -> None:
+def run_examples(
+    count: int,
+    number: int,
+    *,
+    steps: int = STEPS_PER_EXAMPLE,
+    shrink: bool = True,
+    ground: Callable[[Path], Ground] = DirectoryGround,
+) -> None:
     """`count` examples that follow from `number`. What fails is raised with its steps; `shrink` makes them few."""
-    machine = seed(number)(type("Machine", (ServiceBesideDictionary,), {}))
+    machine = seed(number)(type("Machine", (ServiceBesideDictionary,), {"ground": staticmethod(ground)}))
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     rules = settings(
         max_examples=count,
-        stateful_step_count=STEPS_PER_EXAMPLE,
+        stateful_step_count=steps,
         deadline=None,
         database=None,
         phases=phases,

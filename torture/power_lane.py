@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from torture.fork_server import ForkServer, Pace, serve_lane
+from torture.ground import DirectoryGround
 from torture.loop_disk import LoopDisk, mount_memory, own_mounts, why_not
 
 _PACE = Pace(lives_per_store=500, everything_every=50, early_share=0.15, early_seconds=0.06, work_bytes=8000)
@@ -23,10 +24,10 @@ class PowerCut:
         mount_memory(self._memory)
         self._disk: LoopDisk | None = None
 
-    def prepare(self, home: Path) -> Path:
+    def prepare(self, home: Path) -> DirectoryGround:
         """A new disk, and on it a directory that is not there yet."""
         self._disk = LoopDisk(self._memory / "image", home / "disk")
-        return home / "disk" / "store"
+        return DirectoryGround(home / "disk" / "store")
 
     def strike(self, pid: int) -> None:
         """Stop, cut, kill, mount anew."""

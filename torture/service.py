@@ -14,6 +14,7 @@ from holdfast.client.call import Credentials
 from holdfast.model.clock import Clock
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
+from torture.ground import DirectoryGround, Ground
 
 _RESERVE_BYTES = 1 << 20
 
@@ -27,17 +28,18 @@ class Service:
 
 
 @contextmanager
-def opened(directory: Path, log: IO[str], clock: Clock | None = None) -> Iterator[Service]:
-    """Opens or makes the store in `directory`. Raises what System raises.
+def opened(place: Path | Ground, log: IO[str], clock: Clock | None = None) -> Iterator[Service]:
+    """Opens or makes the store there. Raises what System raises.
 
     `log` gets what the service logs at level error: defects, damage, upkeep in trouble.
     """
-    with closing(System(options(directory), Metrics(), open_log("error", "json", log), clock)) as system:
+    with closing(System(options(place), Metrics(), open_log("error", "json", log), clock)) as system:
         key = system.access_key
         credentials = Credentials(key.access_key_id, key.secret)
         yield Service(system, Api(InProcessTransport(system.gateway), credentials, attempts_max=1))
 
 
-def options(directory: Path) -> StoreOptions:
+def options(place: Path | Ground) -> StoreOptions:
     """Those of a toy store: its reserve need not be larger than what a collection of it writes."""
-    return StoreOptions(directory, reserve_bytes=_RESERVE_BYTES)
+    ground = DirectoryGround(place) if isinstance(place, Path) else place
+    return ground.options(reserve_bytes=_RESERVE_BYTES)

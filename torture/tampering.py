@@ -96,7 +96,11 @@ def pack_files(directory: Path) -> list[Path]:
 
 def frames_of(pack: Path) -> list[FoundFrame]:
     """The frames of a pack whose headers are sound."""
-    data = pack.read_bytes()
+    return frames_in(pack.read_bytes())
+
+
+def frames_in(data: bytes) -> list[FoundFrame]:
+    """The same, of the bytes of a pack."""
     found = frames(lambda offset, length: data[offset : offset + length], len(data))
     return [one for one in found if isinstance(one, FoundFrame)]
 

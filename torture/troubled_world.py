@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from holdfast.app.config import StoreOptions
 from holdfast.app.key_care import rotate_root
 from holdfast.app.rebuild import rebuild
 from holdfast.app.unlock import Unlock
@@ -22,7 +21,7 @@ from torture.dictionary import Dictionary, Point, Running
 from torture.inside import Damage
 from torture.killed_life import Step
 from torture.looking import Found, Look, pieces_of
-from torture.tampering import flip, frames_of, pack_files
+from torture.tampering import frames_in
 from torture.world import World, chosen, refused
 
 POOL = tuple(Piece(seed, length) for seed, length in enumerate([33, 200, 1, 70, 512, 64, 4000, 90, 0, 300, 257, 1500]))
@@ -33,16 +32,16 @@ class TroubledWorld(World):
     """A World with the steps that trouble it."""
 
     def corrupt(self, choice: int, place: int, bit: int, record: bool) -> None:
-        """One bit of a frame on disk, of a chunk or of a manifest or record. The next look finds it if it matters."""
+        """One bit of a stored frame, of a chunk or of a manifest or record. The next look finds it if it matters."""
         frames = [
-            (path, frame)
-            for path in self.inside.packs()
-            for frame in frames_of(path)
+            (pack, frame)
+            for pack in self.inside.packs()
+            for frame in frames_in(self.ground.read_blob(pack))
             if (frame.header.kind != Kind.CHUNK) == record
         ]
         if not frames:
             return
-        path, hit = chosen(frames, choice)
+        pack, hit = chosen(frames, choice)
         offset = hit.offset + place % hit.header.frame_bytes
         keys = self.inside.system.keys.open(hit.header.vault)
         vault = self.inside.vault_names()[hit.header.vault.hex()]
@@ -50,11 +49,15 @@ class TroubledWorld(World):
         assert len(pieces) == (not record), "a chunk that nobody sent"
 
         def change(model: Dictionary, _: object) -> None:
-            model.scars.add(path.name)
+            model.scars.add(pack)
             model.sick_manifests = model.sick_manifests or not pieces
             model.damaged.setdefault(vault, {}).update(dict.fromkeys(pieces, False))
 
-        self._deed(lambda: flip(path, offset, 1 << bit), change)
+        def harm() -> None:
+            self.ground.flip(pack, offset, 1 << bit)
+            self.inside.forget_reads()
+
+        self._deed(harm, change)
 
     def noticed(self) -> list[tuple[int, Piece]]:
         """Chunks that a reader found damaged, each with a source of its vault."""
@@ -81,19 +84,21 @@ class TroubledWorld(World):
     def collect_everything(self) -> None:
         """The same after a restart, so that no pack is still written to: then nothing may stay that nobody needs."""
         self.restart()
-        before = set(pack_files(self.directory))
+        before = set(self.ground.names())
         self.collect(threshold=1, dry=False)
         busy = {vault for (vault, _), series in self.model.series.items() if series.running}
-        for path in before.intersection(pack_files(self.directory)):
-            vault = self.inside.vault_names()[path.parent.name]
+        for pack in before.intersection(self.ground.names()):
+            uid = pack.split("/")[1]
+            vault = self.inside.vault_names()[uid]
             if vault in busy or self.model.damaged.get(vault) or self.model.sick_manifests:
                 continue
             needed = {piece for point in self.model.all_points(vault).values() for piece in pieces_of(point.view)}
-            keys = self.inside.system.keys.open(bytes.fromhex(path.parent.name))
+            keys = self.inside.system.keys.open(bytes.fromhex(uid))
             ids = {keys.chunk_id(piece.digest()) for piece in needed}
-            chunks = [frame.header for frame in frames_of(path) if frame.header.kind == Kind.CHUNK]
+            data = self.ground.read_blob(pack)
+            chunks = [frame.header for frame in frames_in(data) if frame.header.kind == Kind.CHUNK]
             dead = sum(header.frame_bytes for header in chunks if header.frame_id not in ids)
-            assert dead * 100 <= path.stat().st_size, f"{path}: {dead} bytes of chunks stay that no point needs"
+            assert dead * 100 <= len(data), f"{pack}: {dead} bytes of chunks stay that no point needs"
 
     def rotate_key(self, source: int) -> None:
         """A new frame key for the source's vault."""
@@ -102,7 +107,7 @@ class TroubledWorld(World):
     def rotate_root(self) -> None:
         """A new root key."""
         self.inside.close()
-        rotate_root(StoreOptions(self.directory), Unlock())
+        rotate_root(self.ground.options(), Unlock())
         self.open()
 
     def verify(self, source: int | None) -> None:
@@ -132,11 +137,10 @@ class TroubledWorld(World):
             return
         self.inside.close()
         if not replace:
-            for suffix in ("", "-wal", "-shm"):
-                (self.directory / f"catalog{suffix}").unlink(missing_ok=True)
-        report = rebuild(StoreOptions(self.directory), replace=replace, clock=self.clock)
+            self.ground.lose_catalog()
+        report = rebuild(self.ground.options(), replace=replace, clock=self.clock)
         assert not report.lost, report.lost
-        scars = self.model.scars & {path.name for path in pack_files(self.directory)}
+        scars = self.model.scars.intersection(self.ground.names())
         assert scars or not report.holds, report.holds
         for series in self.model.series.values():
             series.running = None
@@ -169,6 +173,7 @@ class TroubledWorld(World):
         """
         self.inside.close()
         end = killed_life.live(self, steps, blow)
+        self.ground.bury()
         self.model = end.acknowledged
         latest = end.possible or end.acknowledged
         self.clock.us = max(latest.now_us, self.model.now_us) + 1_000_000

@@ -8,13 +8,13 @@ made smaller. Each request is one deed: `before` is told what it will change, `a
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from holdfast.model.errors import HoldfastError, InvalidState, NotFound
 from torture.compared_store import LEASE_OVER_US, SOURCES, ComparedStore
 from torture.content import Content
 from torture.dictionary import Dictionary, Point, Running, Source
+from torture.ground import Ground
 from torture.inside import DAY_US
 
 NAMES = ("a", "a/b", "b", "c", "é", "\U0001f5c4 zz")
@@ -28,11 +28,19 @@ Change = Callable[[Dictionary, Any], None]
 class World(ComparedStore):
     """A store that steps are done on."""
 
-    def __init__(self, directory: Path) -> None:
-        """A new store in `directory`."""
-        super().__init__(directory)
+    def __init__(self, ground: Ground) -> None:
+        """A new store there."""
+        super().__init__(ground)
         self.before: Callable[[Change], None] = lambda _: None
         self.after: Callable[[], None] = lambda: None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to go on, once the store is closed here."""
+        return {"ground": self.ground, "clock": self.clock, "model": self.model, "_checks": self._checks}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.before, self.after = lambda _: None, lambda: None
 
     def do(self, step: str, arguments: Mapping[str, Any]) -> None:
         """One of the steps below, by its name."""

@@ -32,10 +32,10 @@ CHANGES = 1000
 _FEW = 50
 """So many of them are new names, and so many deleted ones."""
 _STARTS = 50
-_PUTS, _PUT_THREADS = 2_000, 4
-_BATCHES, _BATCH = 10, 1_000
-_PAGES = 400
-_READS = 1_000
+_PUTS, _PUT_THREADS = 500, 4
+_BATCHES, _BATCH = 3, 1_000
+_PAGES = 200
+_READS = 400
 _GC_SECONDS = 20
 _NOTHING_COPIED = 100
 

@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from holdfast.app.build import System
-from holdfast.app.config import StoreOptions
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
 from tests.agent.rig import Rig
+from tests.backends import Backend
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    system = System(StoreOptions(directory=tmp_path / "store"), Metrics(), open_log("error", stream=io.StringIO()))
+def rig(backend: Backend, tmp_path: Path) -> Iterator[Rig]:
+    options = backend.place(tmp_path / "store").options()
+    system = System(options, Metrics(), open_log("error", stream=io.StringIO()))
     try:
         yield Rig(system, tmp_path)
     finally:

@@ -9,6 +9,7 @@ from holdfast.agent.job import claim
 from holdfast.model import checksum
 from holdfast.model.errors import NotFound
 from tests.agent.rig import SOURCE, Rig, described
+from tests.backends import Backend, Place
 
 _FILE = f"hf1 f 100644 {os.geteuid()} {os.getegid()} 4 1000000000 1000000000 7"
 _FOLDER = f"hf1 d 40755 {os.geteuid()} {os.getegid()} 0 1000000000 1000000000 8"
@@ -97,22 +98,21 @@ def test_a_chunk_beyond_the_end_of_its_file_is_damage(rig: Rig) -> None:
     assert sorted(path.name for path in rig.out.iterdir()) == ["dir", "fine"]
 
 
-def _spoil(store: Path, needle_bytes: int) -> None:
-    """Flip one byte in the middle of the largest pack."""
-    packs = sorted((path for path in (store / "blobs" / "packs").rglob("*") if path.is_file()), key=os.path.getsize)
-    with open(packs[-1], "r+b") as pack:
-        pack.seek(needle_bytes)
-        byte = pack.read(1)
-        pack.seek(needle_bytes)
-        pack.write(bytes((byte[0] ^ 1,)))
+def _spoil(place: Place) -> None:
+    """Flip one bit in the middle of the largest pack."""
+    sizes = {name: len(place.read_blob(name)) for name in place.names()}
+    largest = max(sizes, key=lambda name: sizes[name])
+    place.flip(largest, sizes[largest] // 2)
 
 
 @pytest.mark.parametrize("size", [20_000, 3_000_000], ids=["small", "large"])
-def test_damage_in_the_store_is_named_and_everything_else_comes_back(rig: Rig, size: int) -> None:
+def test_damage_in_the_store_is_named_and_everything_else_comes_back(
+    rig: Rig, size: int, backend: Backend, tmp_path: Path
+) -> None:
     for number in range(9):
         (rig.tree / f"file {number}").write_bytes(os.urandom(size))
     rig.back_up()
-    _spoil(rig.folder / "store", 4 * size)
+    _spoil(backend.place(tmp_path / "store"))
     report = rig.restore()
     assert report.damaged_total == report.problems_total == 1
     damaged = report.problems[0].path

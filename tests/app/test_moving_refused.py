@@ -10,7 +10,7 @@ from holdfast.access.credentials_file import ensure
 from holdfast.app.config import StoreOptions
 from holdfast.app.moving_options import EndFlags, gather_end
 from holdfast.blobs.s3 import S3Blobs
-from holdfast.model.errors import HoldfastError, InvalidInput, InvalidState, Unavailable
+from holdfast.model.errors import HoldfastError, InvalidInput, InvalidState, Unavailable, UnusableKey
 from scripts.servers.postgres import Postgres
 from scripts.servers.rgw import RadosGateway
 from tests.app.moving_rig import Elsewhere, Place
@@ -76,7 +76,8 @@ def test_a_directory_with_other_files_is_refused(store: Place, tmp_path: Path) -
 
 def test_packs_without_a_catalog_are_not_covered_up(store: Place, tmp_path: Path) -> None:
     other = filled(tmp_path / "other")
-    other.lose_catalog()
+    for file in other.folder.glob("catalog*"):
+        file.unlink()
     refused(store, other, InvalidState, "other is not empty, and no unfinished move: .* is there")
     assert not (other.folder / "catalog").exists()
 
@@ -159,6 +160,28 @@ def test_what_is_no_store_goes_nowhere(store: Place, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--from and --to are both"):
         store.move_to(Place.embedded(store.folder))
     assert not target.folder.exists()
+
+
+def test_a_directory_with_keys_of_another_store_moves_nothing(
+    store: Place, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    node, target = elsewhere.place(tmp_path / "node"), Place.embedded(tmp_path / "target")
+    node.folder.mkdir(mode=0o700)
+    for name in ("root.key", "credentials"):
+        (node.folder / name).write_bytes((store.folder / name).read_bytes())
+        (node.folder / name).chmod(0o600)
+    with pytest.raises(InvalidInput, match="there is no store in postgresql://"):
+        node.move_to(target)
+    other = filled(tmp_path / "other")
+    with node.opened():
+        node.back_up({"a": b"a"})
+    for name, error in (("root.key", UnusableKey), ("credentials", InvalidInput)):
+        own = (node.folder / name).read_bytes()
+        (node.folder / name).write_bytes((other.folder / name).read_bytes())
+        with pytest.raises(error, match="this node brought"):
+            node.move_to(target)
+        (node.folder / name).write_bytes(own)
+    node.move_to(target)
 
 
 def test_a_database_that_is_away_is_told_and_the_source_goes_on(

@@ -26,8 +26,6 @@ from tests.upkeep.ledger import NOW, Ledger, view_of
 
 OBJECTS, REPLACED = 6000, 200
 PER_PACK = 10
-WITH_METADATA = 7
-"""Every so many objects one has metadata in a chunk."""
 NUMBERS = {"bytes", "live_bytes", "key_number"}
 """Parameters whose type the server cannot tell by where they stand; the service says it of each number."""
 
@@ -49,11 +47,14 @@ class Read:
         return self.table in KEPT and str(self) not in SHORT and not set(self.sought) - {"series_no=", "vault_no="}
 
 
-def fill(ledger: Ledger) -> None:
-    """Some thousand objects with chunks in hundreds of packs; then a point that replaced some, and a running job."""
+def fill(ledger: Ledger, one_with_metadata_of: int) -> None:
+    """Some thousand objects with chunks in hundreds of packs; then a point that replaced some, and a running job.
+
+    One of so many has its metadata in a chunk.
+    """
     for count in (OBJECTS, REPLACED):
         job = ledger.start("large")
-        ledger.write(partial(_objects, vault_no=ledger.vault_no, view=view_of(job), count=count))
+        ledger.write(partial(_objects, ledger.vault_no, view_of(job), count, one_with_metadata_of))
         ledger.commit(job)
     stopped, running = ledger.start("other"), ledger.start("large")
     ledger.put(view_of(stopped), "f", 1)
@@ -64,7 +65,7 @@ def fill(ledger: Ledger) -> None:
     ledger.write(_measure)
 
 
-def _objects(tx: Tx, vault_no: int, view: objects.View, count: int) -> None:
+def _objects(vault_no: int, view: objects.View, count: int, one_with_metadata_of: int, tx: Tx) -> None:
     numbers = objects.take_numbers(tx, count)
     chunks = []
     for start in range(0, count, PER_PACK):
@@ -74,7 +75,9 @@ def _objects(tx: Tx, vault_no: int, view: objects.View, count: int) -> None:
         chunks += [NewChunk(n.to_bytes(32, "big"), b"d" * 32, 10, pack, n * 100, 100) for n in some]
     chunk_nos = chunk_index.record(tx, vault_no, chunks)
     rows = [
-        ObjectRow(n, f"f{k:05}", NOW, 1, 10, b"m", None, *((chunk_no, 10) if k % WITH_METADATA == 0 else (None, None)))
+        ObjectRow(n, f"f{k:05}", NOW, 1, 10, b"m", None, None, None)
+        if (k + 1) % one_with_metadata_of
+        else ObjectRow(n, f"f{k:05}", NOW, 1, 10, b"m", None, chunk_no, 10)
         for k, (n, chunk_no) in enumerate(zip(numbers, chunk_nos, strict=True))
     ]
     objects.insert_whole(tx, view, rows)
@@ -89,15 +92,15 @@ def _measure(tx: Tx) -> None:
         )
 
 
-@pytest.fixture(scope="module", params=["never analysed", "analysed"])
+@pytest.fixture(scope="module", params=["never analysed", "analysed", "analysed, no metadata in chunks"])
 def session(request: pytest.FixtureRequest, postgres_server: Postgres) -> Iterator[Connection[Row]]:
     name = postgres_server.new_database()
     options = PostgresOptions(postgres_server.url(name))
     ledger = Ledger(PostgresCatalog(options))
-    fill(ledger)
+    fill(ledger, 7 if request.param != "analysed, no metadata in chunks" else 2 * OBJECTS)
     ledger.catalog.close()
     with connect(options) as connection:
-        if request.param == "analysed":
+        if request.param != "never analysed":
             connection.execute("ANALYZE")
         yield connection
     postgres_server.drop_database(name)

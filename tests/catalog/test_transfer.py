@@ -73,8 +73,8 @@ def some_rows() -> dict[str, list[Row]]:
     uid = bytes(range(16))
     return {
         "vaults": [
-            (1, uid, "default", None, None, 5, "{}", None, 1, None),
-            (7, uid[::-1], "é", "x", "arn", 6, "{}", 9, 2, 9),
+            (1, uid, "default", None, None, 5, "{}", None, 1, None, 0),
+            (7, uid[::-1], "é", "x", "arn", 6, "{}", 9, 2, 9, 3),
         ],
         "series": [(2, 1, "arn:😀", "Holdfast", top)],
         "dead_seqs": [(2, 1), (2, 3)],

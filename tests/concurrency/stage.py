@@ -99,8 +99,10 @@ class StoppingCommits:
     def submit(self, frames: Sequence[Any], apply: Callable[..., Any], *urgent: Any, **more: Any) -> Any:
         self._stops.reach("submit")
 
-        def step(*given: Any) -> Any:
-            applied = apply(*given)
+        def step(tx: Tx, *given: Any) -> Any:
+            applied = apply(tx, *given)
+            # What is only said may wait to be sent with the next question.
+            tx.one("SELECT 1")
             self._stops.reach("done")
             return applied
 

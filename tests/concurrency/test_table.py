@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -70,6 +71,10 @@ def test_every_test_that_is_named_exists() -> None:
         assert "::" in row[3]
     for node in nodes:
         file, _, name = node.partition("::")
-        path = TOP / file if "/" in file else TOP / "tests" / "concurrency" / file
-        tree = ast.parse(path.read_text("utf-8"))
-        assert name in {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}, node
+        assert name in functions(TOP / file if "/" in file else TOP / "tests" / "concurrency" / file), node
+
+
+@cache
+def functions(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    return {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}

@@ -2,7 +2,10 @@
 
 import pytest
 
+from holdfast.catalog import backup_jobs
+from holdfast.catalog.transaction import Tx
 from holdfast.model.errors import InvalidInput, InvalidState, NotFound
+from holdfast.model.purpose import Purpose
 from tests.dataplane.rig import Rig
 
 
@@ -188,6 +191,20 @@ def test_a_replaced_object_can_no_longer_be_read_by_its_token(rig: Rig) -> None:
     rig.put(job, "x", b"new")
     with pytest.raises(NotFound):
         rig.call("ListChunks", StorageJobId=job, ObjectToken=token)
+
+
+@pytest.mark.parametrize("job_id", ["\0", "no\0job", "no-job"])
+def test_a_job_that_cannot_be_is_nobodys_trouble_but_the_callers(rig: Rig, job_id: str) -> None:
+    with pytest.raises((NotFound, InvalidInput)):
+        rig.names(job_id)
+
+    def start(tx: Tx) -> object:
+        return backup_jobs.find(tx, job_id)
+
+    # In one transaction with what somebody else asks for.
+    *others, asked = rig.catalog.run([lambda tx: 1, lambda tx: 2, start], Purpose.ADD)
+    assert [other.value for other in others] == [1, 2]
+    assert asked.value is None
 
 
 def test_a_batch_of_objects_is_read_as_it_was_written(rig: Rig) -> None:

@@ -91,6 +91,16 @@ class Store:
         chunk = {"InlineChunk": data, "InlineChunkLength": len(data)}
         self.call("PutObject", BackupJobId=job, ObjectName=name, **chunk, **more)
 
+    def start_on(self, system: System, source: str = "home") -> str:
+        """A job at another node."""
+        params = {"BackupVaultName": "default", "ResourceArn": source_arn(source), "IamRoleArn": ROLE}
+        return str(system.handlers["StartBackupJob"](CALLER, params)["BackupJobId"])
+
+    def put_on(self, system: System, job: str, name: str, data: bytes) -> None:
+        """An object at another node."""
+        chunk = {"InlineChunk": data, "InlineChunkLength": len(data)}
+        system.handlers["PutObject"](CALLER, {"BackupJobId": job, "ObjectName": name, **chunk})
+
     def put_chunks(self, job: str, name: str, chunks: Mapping[int, bytes], **more: object) -> None:
         upload = str(self.call("StartObject", BackupJobId=job, ObjectName=name)["UploadId"])
         for index, data in chunks.items():

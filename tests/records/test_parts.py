@@ -124,6 +124,7 @@ def test_parts_of_a_manifest_that_was_being_written_anew_are_given_up_at_the_nex
     store.system.commits._transactions.run = run  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         store.resealer().manifest(arn.rsplit(":", 1)[1])
+    store.system.commits._transactions.run = inner  # type: ignore[method-assign]
     store.close()
     store.open()
     assert store.rows("SELECT count(*) FROM manifest_drafts") == [(0,)]

@@ -231,7 +231,7 @@ def test_workers_end_with_a_supervisor_that_is_killed_and_the_next_service_has_e
 @pytest.mark.timeout(200)
 def test_a_worker_that_is_stopped_holds_nobody_up_for_long(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     # In a directory it may be stopped while it writes, and then everybody waits until it is killed.
-    monkeypatch.setenv("HOLDFAST_NODE_SILENCE", "5")
+    monkeypatch.setenv("HOLDFAST_NODE_SILENCE", "8")
     service = start(2)
     api = service.api(attempts_max=6)
     job_id = start_job(api, "stopped")

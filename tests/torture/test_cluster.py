@@ -1,7 +1,12 @@
 """Three nodes under attack for a moment; and that the attack is what it says it is."""
 
 import random
+import socket
+import socketserver
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,7 @@ from torture.check import Checker
 from torture.cluster import attack, logs, page
 from torture.cluster.attack import Attack
 from torture.cluster.crowd import Size
+from torture.cluster.links import Links
 from torture.cluster.patience import Patience, PatientHand
 from torture.cluster.rig import cluster
 from torture.cluster.run import LEASE_SECONDS, NODES
@@ -113,6 +119,50 @@ def test_a_patient_hand_gets_through_and_leaves_a_name_alone_whose_change_was_in
         hand.delete("default", point)
         checker.look(points_max=9, objects_max=9)
         assert (checker.wrong, journal.ledger.kept("default/home")) == ([], [])
+
+
+def test_links_do_as_they_are_told() -> None:
+    with echo() as target, Links([target, target]) as links:
+        assert says_back(links.ports[0], b"good")
+        links.tell(0, "cut")
+        assert not says_back(links.ports[0], b"cut") and says_back(links.ports[1], b"the other one")
+        links.tell(0, "pass_all")
+        assert says_back(links.ports[0], b"good again")
+        links.tell(0, "flicker")
+        assert not all(says_back(links.ports[0], bytes(1000)) for _ in range(2000))
+        links.tell(0, "pass_all")
+        assert all(says_back(links.ports[0], bytes(1000)) for _ in range(100))
+
+
+@contextmanager
+def echo() -> Iterator[int]:
+    """The port of a server that says back what it is told."""
+
+    class Echo(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                while data := self.request.recv(4096):
+                    self.request.sendall(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def says_back(port: int, words: bytes) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as talk:
+            talk.sendall(words)
+            talk.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: talk.recv(4096), b"")) == words
+    except OSError:
+        return False
 
 
 def test_a_log_is_judged_by_its_words(tmp_path: Path) -> None:

@@ -8,14 +8,17 @@ import pytest
 
 from holdfast.catalog import chunk_index, recovery_points
 from holdfast.packfile.layout import Kind
+from tests.backends import Backend, embedded_only
+from tests.torture.conftest import Grounds
 from torture import model
 from torture.compared_store import SOURCES
 from torture.content import Content, Piece
 from torture.dictionary import Dictionary
+from torture.ground import Ground
 from torture.killed_life import Step
 from torture.model import ServiceBesideDictionary, run, run_examples
 from torture.section import Budget
-from torture.tampering import frames_of
+from torture.tampering import frames_in
 from torture.troubled_world import POOL, TroubledWorld
 
 SEED = 20261122
@@ -31,9 +34,15 @@ STEPS: list[Step] = [
 ]
 
 
+BLOWS = {"embedded": 9, "shared": 3}
+"""Of nine moments each: a life that begins in a process of its own takes longer."""
+EXAMPLES = {"embedded": (10, 40), "shared": (2, 20)}
+"""How many, of how many steps each; everything is compared after each step."""
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[TroubledWorld]:
-    world = TroubledWorld(tmp_path / "store")
+def world(ground: Ground) -> Iterator[TroubledWorld]:
+    world = TroubledWorld(ground)
     world.backup(0, {0: LARGE, 2: SMALL})
     world.backup(0, {1: SMALL})
     world.check()
@@ -41,15 +50,18 @@ def world(tmp_path: Path) -> Iterator[TroubledWorld]:
     world.close()
 
 
-def test_random_steps_leave_the_service_and_the_dictionary_alike() -> None:
+def test_random_steps_leave_the_service_and_the_dictionary_alike(backend: Backend, grounds: Grounds) -> None:
     ServiceBesideDictionary.done.clear()
-    run_examples(10, SEED, shrink=False)
-    assert ServiceBesideDictionary.done["steps"] > 200
+    count, steps = EXAMPLES[backend.kind]
+    run_examples(count, SEED, steps=steps, shrink=False, ground=grounds)
+    assert ServiceBesideDictionary.done["steps"] > count * steps // 2
 
 
 @pytest.mark.parametrize("first", range(1, 82, 9))
-def test_a_kill_at_any_moment_leaves_all_or_nothing_of_a_request(world: TroubledWorld, first: int) -> None:
-    for blow in range(first, first + 9):
+def test_a_kill_at_any_moment_leaves_all_or_nothing_of_a_request(
+    world: TroubledWorld, first: int, backend: Backend
+) -> None:
+    for blow in range(first, first + BLOWS[backend.kind]):
         world.kill(STEPS, blow)
         world.check()
 
@@ -57,7 +69,8 @@ def test_a_kill_at_any_moment_leaves_all_or_nothing_of_a_request(world: Troubled
 def damage(world: TroubledWorld, piece: Piece) -> None:
     """Every frame of that chunk in the first source's vault."""
     keys = world.inside.system.keys
-    chunks = [frame for pack in world.inside.packs() for frame in frames_of(pack) if frame.header.kind == Kind.CHUNK]
+    packs = map(world.ground.read_blob, world.inside.packs())
+    chunks = [frame for pack in packs for frame in frames_in(pack) if frame.header.kind == Kind.CHUNK]
     for place, frame in enumerate(chunks):
         if frame.header.frame_id == keys.open(frame.header.vault).chunk_id(piece.digest()):
             world.corrupt(choice=place, place=150, bit=3, record=False)
@@ -107,6 +120,7 @@ def test_it_notices_damage_that_nobody_made(world: TroubledWorld) -> None:
         world.check()
 
 
+@embedded_only("the life inherits the defect by a fork, which a process that used a bucket cannot do")
 def test_it_notices_an_acknowledgement_that_comes_too_early(
     world: TroubledWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

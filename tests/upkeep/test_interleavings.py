@@ -112,6 +112,7 @@ def player(backend: Backend, tmp_path: Path, actors: Sequence[str] = ALL) -> Cal
     return play
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("actors", "interruptions", "at_least"),
     [(("backup", "delete", "collect"), 1, 70), (("delete", "collect", "read"), 1, 50), (("collect", "read"), 2, 20)],

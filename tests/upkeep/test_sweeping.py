@@ -90,6 +90,21 @@ def test_no_step_removes_more_references_or_objects_than_its_batch(ledger: Ledge
     assert 17 < steps < 40
 
 
+@pytest.mark.parametrize("sizes", [[3, 1], [1, 2, 1], [4, 1], [3, 0, 1], [0, 3, 3]])
+def test_a_batch_that_an_object_fills_exactly_leaves_the_next_one_to_the_next(ledger: Ledger, sizes: list[int]) -> None:
+    job = ledger.start("home")
+    for number, references in enumerate(sizes):
+        ledger.put(view_of(job), f"n{number}", references)
+    ledger.abort(job)
+    left = count(ledger, "object_chunks")
+    assert left == sum(sizes)
+    while ledger.sweep(Batch(objects=5, references=3)):
+        now = count(ledger, "object_chunks")
+        assert left - now <= 3
+        left = now
+    assert (left, count(ledger, "objects")) == (0, 0)
+
+
 def test_the_mark_of_a_dead_seq_goes_last(ledger: Ledger) -> None:
     ledger.commit(ledger.start("home"))
     job = ledger.start("home")

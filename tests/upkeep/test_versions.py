@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -209,6 +210,8 @@ class Versions(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
+# An example that fails is made small, which takes its time on a server.
+@pytest.mark.timeout(900)
 def test_every_view_shows_what_the_dictionary_shows_whatever_happens(backend: Backend) -> None:
     run_state_machine_as_test(
         lambda: Versions(backend),

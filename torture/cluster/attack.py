@@ -22,6 +22,8 @@ MEMORY_MIB_MAX = 400
 _PEACE_SECONDS = 5.0
 _READY_SECONDS_MAX = 60.0
 _NUMBER_OF_THE_FIRST = 99
+_TAKEN_FOR_DEAD = "taken for dead, or overtaken"
+"""The event that a node logs then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def _judge_nodes(here: Scene) -> list[str]:
         if mib >= MEMORY_MIB_MAX:
             found.append(f"{node.name} had {mib} MiB of memory, {MEMORY_MIB_MAX} are allowed")
         found += logs.findings(node.log, warnings)
+    here.counts["times a node was taken for dead and went on"] = warnings[_TAKEN_FOR_DEAD]
     here.counts["lives of nodes"] = sum(node.lives for node in nodes)
     here.counts["MiB of memory that a node had at most"] = max(node.memory_kib_max for node in nodes) >> 10
     here.report(f"warnings that nodes logged: {dict(warnings)}")

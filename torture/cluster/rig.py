@@ -23,8 +23,9 @@ SHARED_FILES = ("root.key", "credentials")
 """What a node's directory holds, and all nodes of a store have in common."""
 PREFIX = "held"
 SCHEMA = "holdfast"
-SILENCE_SECONDS = 6
-"""How long a node may be silent before the others take it for dead."""
+SILENCE_SECONDS = 12
+"""How long a node may be silent before the others take it for dead. They look ten times meanwhile, and begin anew where
+they could not look in time: on a busy machine a shorter silence would never be noticed."""
 
 
 @dataclass(frozen=True, slots=True)

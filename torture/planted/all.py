@@ -1,6 +1,6 @@
 """Every planted bug, in the order of the life of a chunk."""
 
-from torture.planted import asking, collecting, keeping, reading, rebuilding, travelling, writing
+from torture.planted import asking, collecting, keeping, reading, rebuilding, sharing, travelling, writing
 from torture.planted.bug import Bug
 
 BUGS: tuple[Bug, ...] = (
@@ -10,5 +10,6 @@ BUGS: tuple[Bug, ...] = (
     *collecting.BUGS,
     *keeping.BUGS,
     *rebuilding.BUGS,
+    *sharing.BUGS,
     *travelling.BUGS,
 )

@@ -60,9 +60,9 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "A rebuilt catalog takes its place before it is durable",
         "G1",
-        "app/rebuild.py",
-        "    _sync(building, disk)\n    disk.sync_directory(directory)\n    _keep_old",
-        "    _keep_old",
+        "app/rebuilt_file.py",
+        "            self._sync(building)\n            self._disk.sync_directory(self._directory)\n",
+        "",
         "tests/records/test_rebuild_order.py::test_the_new_catalog_is_durable_before_it_takes_the_place_of_the_old_one",
     ),
     bug(

@@ -84,7 +84,7 @@ class Attendant:
             for writer_no in buried:
                 writers.end(tx, writer_no)
 
-        self._system.commits.submit((), end, Purpose.FREE)
+        self._system.commits.submit((), end, Purpose.BEGIN)
 
     def _let_go_of_removed(self) -> None:
         local = self._system.places.local

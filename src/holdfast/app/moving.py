@@ -28,6 +28,7 @@ from holdfast.app.moving_places import (
     open_target,
     read_keys,
     require_no_blobs,
+    require_own_keys,
     require_same_keys,
 )
 from holdfast.app.moving_proof import Proof
@@ -126,6 +127,7 @@ class _Move:
 
     def run(self) -> MoveReport:
         self.report.source, self.report.target = self.source.where, self.target.where
+        seen(self.source.catalog, self._require_own_keys)
         root_id = self.keys.provider.root_id.hex()
         source_mark, target_mark = marks.read(self.source.freezes()), marks.read(self.target.freezes())
         untouched = seen(self.target.catalog, transfer.is_untouched)
@@ -222,6 +224,7 @@ class _Move:
 
         def step(tx: Tx) -> None:
             _require(mark.text, tx)
+            self._require_own_keys(tx)
             freezes.place(tx, moved.text, now_us)
             freezes.release(tx, mark.text)
 
@@ -237,6 +240,9 @@ class _Move:
             if isinstance(mark, WasMoved):
                 done(self.source.catalog, partial(freezes.release, reason=mark.text))
         self.report.source_takes_changes = not self.source.freezes()
+
+    def _require_own_keys(self, tx: Tx) -> None:
+        require_own_keys(tx, self.source, self.keys)
 
     def _begin(self, mark: UnfinishedCopy) -> None:
         now_us = self.clock.now_us()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from holdfast.access import credentials_file
 from holdfast.access.credentials_file import AccessKey
+from holdfast.app.belonging import require_belonging
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import CATALOG_NAME, prepare
 from holdfast.app.keys import ChosenProtection
@@ -19,9 +20,11 @@ from holdfast.app.places import BlobPlaces, Blobs, catalog_path, open_blobs, ope
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.lock import StoreLock
 from holdfast.blobs.port import Buffer
-from holdfast.catalog import freezes, sqlite_facts
+from holdfast.catalog import freezes, identity, sqlite_facts
+from holdfast.catalog.identity import Identity
 from holdfast.catalog.port import Catalog
 from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.catalog.transaction import Tx
 from holdfast.keys import root_file
 from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
 from holdfast.keys.ring import KeyRing
@@ -69,6 +72,11 @@ class StoreKeys:
     credentials: bytes
     access_key: AccessKey
 
+    @property
+    def identity(self) -> Identity:
+        """What every node of the store must bring along."""
+        return Identity(self.provider.root_id, self.access_key.access_key_id)
+
     def ring(self, blobs: Blobs) -> KeyRing:
         """The keys in `blobs`."""
         return KeyRing(self.provider, blobs)
@@ -76,9 +84,8 @@ class StoreKeys:
 
 def open_source(options: StoreOptions, held: ExitStack) -> End:
     """The store to move. Raises InvalidInput where there is none, Unavailable."""
+    _require_directory(options)
     directory = options.directory
-    if not directory.is_dir():
-        raise InvalidInput(f"there is no store in {directory}: name its directory, or a node's, with --from")
     path = catalog_path(options)
     if path is not None and not path.exists():
         raise InvalidInput(
@@ -90,6 +97,18 @@ def open_source(options: StoreOptions, held: ExitStack) -> End:
     places = open_blobs(options)
     held.callback(places.blobs.close)
     return End(options, catalog, places, _where(options, catalog))
+
+
+def require_own_keys(tx: Tx, source: End, keys: StoreKeys) -> None:
+    """Raises UnusableKey or InvalidInput where the directory's keys are not those of the store, or are being changed.
+
+    A store of one process finds its keys in its directory alone; of any other the catalog says which they are.
+    """
+    if source.options.catalog is None:
+        return
+    if identity.find(tx) is None:
+        raise InvalidInput(f"there is no store in {source.where}: name the place of its catalog with --from-catalog")
+    require_belonging(tx, keys.identity)
 
 
 def open_target(options: StoreOptions, source: StoreOptions, held: ExitStack) -> End:
@@ -113,6 +132,7 @@ def open_target(options: StoreOptions, source: StoreOptions, held: ExitStack) ->
 
 def read_keys(options: StoreOptions) -> StoreKeys:
     """What the source's directory brings along. Raises InvalidInput where it is no store's, UnusableKey."""
+    _require_directory(options)
     path = options.root_key_file or options.directory / ROOT_KEY_NAME
     text = _read(path)
     if text is None:
@@ -164,6 +184,11 @@ def give_keys(target: End, keys: StoreKeys) -> None:
     ):
         if mounted is None and not (target.options.directory / name).exists():
             own.replace(name, data)
+
+
+def _require_directory(options: StoreOptions) -> None:
+    if not options.directory.is_dir():
+        raise InvalidInput(f"there is no store in {options.directory}: name its directory, or a node's, with --from")
 
 
 def _read(path: Path) -> bytes | None:

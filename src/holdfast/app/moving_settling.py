@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from holdfast.app.moving_places import End, StoreKeys
 from holdfast.app.moving_transactions import done, seen
 from holdfast.catalog import identity, packs, transfer
-from holdfast.catalog.identity import Identity
 from holdfast.catalog.transaction import Tx
 
 _PACKS_PER_PAGE = 1000
@@ -18,7 +17,6 @@ _PACKS_PER_PAGE = 1000
 def settle(source: End, target: End, keys: StoreKeys, lengths: Mapping[int | None, int]) -> None:
     """In one transaction. `lengths` are those of the packs that were copied, by pack number; the others have none."""
     counted = seen(source.catalog, transfer.counters)
-    own = Identity(keys.provider.root_id, keys.access_key.access_key_id)
 
     def step(tx: Tx) -> None:
         after = 0
@@ -29,7 +27,7 @@ def settle(source: End, target: End, keys: StoreKeys, lengths: Mapping[int | Non
         transfer.advance(tx, counted)
         if target.options.catalog is not None:
             # A store of one process finds its keys in its directory alone.
-            identity.settle(tx, own)
-            identity.replace(tx, own)
+            identity.settle(tx, keys.identity)
+            identity.replace(tx, keys.identity)
 
     done(target.catalog, step)

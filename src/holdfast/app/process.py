@@ -31,6 +31,9 @@ from holdfast.server.protocol import HoldfastProtocol
 
 OPEN_FILES_WANTED = 8192
 
+Orders = Callable[[Callable[[bool], object]], None]
+"""Takes what stops a service, gently or (True) at once."""
+
 
 def serve(options: ServeOptions, out: TextIO) -> None:
     """Serve until a signal says stop. `out` gets one line when ready: `holdfast: listening on URL`."""
@@ -87,10 +90,15 @@ def serve_system(
     metrics: Metrics,
     log: Logger,
     ready: Callable[[], None],
+    orders: Orders | None = None,
 ) -> None:
-    """Answers what comes in on `listener` until a signal says stop; `ready` is called when connections are accepted."""
+    """Answers what comes in on `listener` until a signal says stop; `ready` is called when connections are accepted.
+
+    `orders` is given what to call, from any thread, to stop; then signals only ask for a gentle stop, however many
+    come: who gives the orders counts them.
+    """
     with ThreadPoolExecutor(options.threads, thread_name_prefix="request") as threads:
-        _run(_serve(options, system, listener, threads, metrics, log, ready))
+        _run(_serve(options, system, listener, threads, metrics, log, ready, orders))
 
 
 async def _serve(
@@ -101,6 +109,7 @@ async def _serve(
     metrics: Metrics,
     log: Logger,
     ready: Callable[[], None],
+    orders: Orders | None,
 ) -> None:
     def settled() -> None:
         # What is there by now stays: collecting garbage need not look at it again and again.
@@ -117,8 +126,19 @@ async def _serve(
     protocol = HoldfastProtocol.factory(ConnectionOptions(), metrics, log)
     server = HttpServer(face, protocol, listener, ServerOptions(tls=options.tls), settled)
     loop = asyncio.get_running_loop()
+
+    def stop_gently() -> None:
+        if not server.should_exit:
+            server.stop()
+
+    def stop_at_once() -> None:
+        stop_gently()
+        server.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, server.stop if orders is None else stop_gently)
+    if orders is not None:
+        orders(lambda at_once: loop.call_soon_threadsafe(stop_at_once if at_once else stop_gently))
     await server.run_until_stopped()
 
 

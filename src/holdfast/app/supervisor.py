@@ -25,7 +25,17 @@ from holdfast.app.listener import beside, hold, require_sharing, url
 from holdfast.app.numbers_directory import NumbersDirectory
 from holdfast.app.process import say_ready
 from holdfast.app.restarts import Restarts
-from holdfast.app.worker_channel import Alive, Buried, Ready, Refused, Start, Writing, encode, from_worker
+from holdfast.app.worker_channel import (
+    Alive,
+    Buried,
+    Ready,
+    Refused,
+    Start,
+    Stop,
+    Writing,
+    encode,
+    from_worker,
+)
 from holdfast.blobs.lock import StoreLock
 from holdfast.catalog import writers
 from holdfast.catalog.transaction import Tx
@@ -84,7 +94,7 @@ def _prepare(options: StoreOptions, log: Logger) -> StoreOptions:
     try:
         if system.lock is not None:
             # Itself included: the packs that it may have begun are for the workers to look after.
-            system.commits.submit((), _end_all, Purpose.FREE)
+            system.commits.submit((), _end_all, Purpose.BEGIN)
     finally:
         system.close()
     known = replace(passphrase, ask=None, text=typed[-1] if typed else passphrase.text)
@@ -105,6 +115,13 @@ class _Worker:
     is_ready: bool = False
     refusal: str | None = None
     heard: float = field(default_factory=time.monotonic)
+
+    def stop(self, at_once: bool) -> None:
+        if self.is_ready:
+            self.orders.write(encode(Stop(at_once)))
+        else:
+            # Nothing is under way.
+            self.signal(signal.SIGTERM)
 
     def signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
@@ -141,7 +158,7 @@ class _Supervisor:
         self._ready = ready
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, number)
+            loop.add_signal_handler(number, self._stop)
         watching = asyncio.create_task(self._end_silent_ones())
         try:
             await asyncio.gather(*(self._keep(place) for place in range(1, self._options.workers + 1)))
@@ -153,11 +170,12 @@ class _Supervisor:
         if self._failure is not None:
             raise self._failure
 
-    def _stop(self, number: int = signal.SIGTERM) -> None:
-        """Asks every worker for a gentle stop; each further time, for the one that it means to them."""
+    def _stop(self) -> None:
+        """Asks every worker for a gentle stop; asked a second time, for one at once."""
+        at_once = self._stopping.is_set()
         self._stopping.set()
         for worker in self._workers.values():
-            worker.signal(number)
+            worker.stop(at_once)
 
     async def _keep(self, place: int) -> None:
         """Sees to it that there is a worker at that place, until the service stops."""
@@ -214,7 +232,7 @@ class _Supervisor:
         orders.write(encode(start))
         worker = self._workers[place] = _Worker(process, lines, orders)
         if self._stopping.is_set():
-            worker.signal(signal.SIGTERM)
+            worker.stop(at_once=False)
         return worker
 
     async def _attend(self, worker: _Worker) -> int:
@@ -229,14 +247,17 @@ class _Supervisor:
                         worker.refusal = message
                     case Ready():
                         worker.is_ready = True
-                        self._welcome()
+                        self._welcome(worker)
                     case Alive():
                         pass
         worker.orders.close()
         return await worker.process.wait()
 
-    def _welcome(self) -> None:
+    def _welcome(self, worker: _Worker) -> None:
         """One more serves."""
+        if self._stopping.is_set():
+            worker.stop(at_once=False)
+            return
         self._tell_a_survivor()
         ready = sum(worker.is_ready for worker in self._workers.values())
         if not self._announced and ready == self._options.workers:

@@ -30,6 +30,12 @@ class Buried(msgspec.Struct, frozen=True, tag=True):
     writer_nos: list[int]
 
 
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: it is to end, when it has answered what is under way, or `at_once`."""
+
+    at_once: bool
+
+
 class Writing(msgspec.Struct, frozen=True, tag=True):
     """From a worker: it is this writer from now on."""
 
@@ -51,7 +57,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
 
 
 FromWorker = Writing | Ready | Alive | Refused
-ToWorker = Start | Buried
+ToWorker = Start | Buried | Stop
 
 
 def encode(message: FromWorker | ToWorker) -> bytes:

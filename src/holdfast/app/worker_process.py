@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NoReturn
 
@@ -56,7 +57,11 @@ def _serve(start: Start, tie: Tie) -> None:
         closing.callback(system.close)
         attendant = Attendant(tie, system, metrics, log)
         closing.callback(attendant.close)
-        serve_system(options, system, listener, metrics, log, lambda: tie.send(Ready()))
+
+        def orders(stop: Callable[[bool], object]) -> None:
+            tie.on_stop = stop
+
+        serve_system(options, system, listener, metrics, log, lambda: tie.send(Ready()), orders)
         log.info("stopped")
 
 

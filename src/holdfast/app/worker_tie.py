@@ -6,10 +6,11 @@ One thread listens, says now and then that the process is not stuck, and ends it
 import os
 import socket
 import threading
+from collections.abc import Callable
 from select import select
 from typing import NoReturn
 
-from holdfast.app.worker_channel import Alive, Buried, FromWorker, Refused, Start, encode, to_worker
+from holdfast.app.worker_channel import Alive, Buried, FromWorker, Refused, Start, Stop, encode, to_worker
 
 _ALIVE_SECONDS = 2.0
 _READ_BYTES = 64 * 1024
@@ -25,6 +26,8 @@ class Tie:
         self._sending = threading.Lock()
         self._lock = threading.Lock()
         self._buried: list[int] = []
+        self.on_stop: Callable[[bool], object] = lambda at_once: None  # noqa: ARG005 - nothing runs yet
+        """Called when the worker is to end, with whether at once; by the thread that listens."""
 
     def start(self) -> Start:
         """Waits for the first line; from then on the process ends with the connection."""
@@ -60,7 +63,9 @@ class Tie:
             while b"\n" in self._unread:
                 line, _, self._unread = self._unread.partition(b"\n")
                 order = to_worker(line)
-                if isinstance(order, Buried):
+                if isinstance(order, Stop):
+                    self.on_stop(order.at_once)
+                elif isinstance(order, Buried):
                     with self._lock:
                         self._buried += order.writer_nos
             if select([self._connection], [], [], self._alive_seconds)[0]:

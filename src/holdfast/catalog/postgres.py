@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from holdfast.catalog import postgres_schema, writers
 from holdfast.catalog.postgres_connections import Connections, connect
-from holdfast.catalog.postgres_errors import RACES, contended, is_lost_connection, translated, unreachable
+from holdfast.catalog.postgres_errors import RACES, contended, is_lost_connection, refused, translated, unreachable
 from holdfast.catalog.postgres_options import PostgresOptions
 from holdfast.catalog.postgres_outcome import Began, CommitLost, Witnesses, begin, find_out, forget_old
 from holdfast.catalog.postgres_tx import NotAlone, Piped, PostgresTx
@@ -119,6 +119,8 @@ class PostgresCatalog:
                 began = begin(tx, witness, self._writer_no or 0)
                 writers.require_admitted(tx, self._writer_no, trial.purpose)
                 outcomes = [_step(tx, step, single=len(trial.steps) == 1) for step in trial.steps]
+                if trial.purpose is Purpose.BEGIN:
+                    postgres_schema.require_spoken(tx)
                 pipeline.wait()
                 committing = True
                 if len(outcomes) == 1 and outcomes[0].error is not None:
@@ -163,7 +165,7 @@ class _Trial:
         """Raises Transient if that was one too many."""
         if self.alone and isinstance(race, psycopg.errors.UniqueViolation):
             # Nobody else was there to race with: it is a defect of ours and must be seen as one.
-            raise race
+            raise refused(race) from race
         self.races += 1
         self.alone = self.alone or self.races >= _ALONE_AFTER
         if self.races >= _RACES_MAX or time.monotonic() >= self.until:

@@ -33,6 +33,11 @@ def contended(where: str, error: object) -> Transient:
     return Transient(f"other requests kept changing what this one was about in the catalog {where}: {_line(error)}")
 
 
+def refused(error: object) -> Internal:
+    """A defect of ours: a statement that cannot be, or a row that is there already although nobody else is."""
+    return Internal(f"the catalog refused a statement: {_line(error)}")
+
+
 @contextmanager
 def translated(where: str) -> Iterator[None]:
     """Turns PostgreSQL's own errors into ours. Raises Unavailable (DiskFull where that is why), Transient, Internal."""
@@ -48,10 +53,10 @@ def translated(where: str) -> Iterator[None]:
         raise Unavailable(
             f"the catalog {where} takes no changes ({_line(replica)}): it may be a standby, name the primary server"
         ) from replica
-    except (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification, errors.InvalidPassword) as refused:
+    except (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification, errors.InvalidPassword) as denied:
         raise Unavailable(
-            f"the catalog {where} refuses this user: {_line(refused)}; check user, password and grants"
-        ) from refused
+            f"the catalog {where} refuses this user: {_line(denied)}; check user, password and grants"
+        ) from denied
     except errors.UndefinedTable as missing:
         raise Unavailable(f"the catalog {where} has lost tables: {_line(missing)}; see 'holdfast rebuild'") from missing
     except RACES as race:
@@ -59,7 +64,7 @@ def translated(where: str) -> Iterator[None]:
     except errors.OperationalError as away:
         raise unreachable(where, away) from away
     except psycopg.Error as defect:
-        raise Internal(f"the catalog refused a statement: {_line(defect)}") from defect
+        raise refused(defect) from defect
 
 
 def _line(error: object) -> str:

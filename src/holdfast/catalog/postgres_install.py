@@ -163,7 +163,9 @@ class SchemaBeside:
             self._say("UPDATE {}.writers SET ended = 1", schema)
             numbers += [row[0] for row in self._ask("SELECT writer_no FROM {}.writers", schema)]
         with self._tolerated():
-            numbers += [row[0] for row in self._ask("SELECT last_value FROM {}.writers_writer_no_seq", schema)]
+            numbers += [
+                row[0] for row in self._ask("SELECT last_value FROM {}.writers_writer_no_seq WHERE is_called", schema)
+            ]
         return max(numbers)
 
     def _note_late(self, now_us: int) -> None:

@@ -10,6 +10,7 @@ that says so; a program never works on a schema from which a step that it does n
 import re
 import time
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from psycopg import Connection
@@ -17,7 +18,7 @@ from psycopg.sql import SQL, Identifier
 
 from holdfast.catalog.postgres_connections import connect_patiently
 from holdfast.catalog.postgres_options import PostgresOptions
-from holdfast.catalog.transaction import Row
+from holdfast.catalog.transaction import Row, Tx
 from holdfast.model.errors import Unavailable
 
 _FILE = re.compile(r"([0-9]{4})_(expand|contract)_\w+\.sql")
@@ -43,9 +44,23 @@ def known_steps() -> list[SchemaStep]:
     return [SchemaStep(int(match[1]), match[2] == "contract", entry.read_text("utf-8")) for match, entry in named]
 
 
+@cache
 def speaks() -> int:
     """The number of the latest step that this program knows."""
     return known_steps()[-1].number
+
+
+def require_spoken(tx: Tx) -> None:
+    """Raises Unavailable if something was taken away by a step that this program does not know.
+
+    For the transaction in which a program says that it writes, and after it has said so: a step that takes something
+    away has then been applied, and is seen here, or it waits and sees the writer.
+    """
+    row = tx.one("SELECT max(number) FROM schema_steps WHERE contracts = 1 AND number > :known", {"known": speaks()})
+    if row is not None and row[0] is not None:
+        raise Unavailable(
+            f"the catalog is at schema step {row[0]} by now, this program knows up to {speaks()}: use the newer program"
+        )
 
 
 def apply(options: PostgresOptions, where: str, steps: list[SchemaStep] | None = None) -> None:
@@ -82,10 +97,13 @@ def _apply(connection: Connection[Row], steps: list[SchemaStep], where: str) -> 
     for step in steps:
         if step.number in done:
             continue
-        if step.contracts and not _all_speak(connection, step.number):
-            # Later steps may build on it; the next start of a node tries again.
-            return
         with connection.transaction():
+            if step.contracts:
+                # Whoever begins to write meanwhile waits for this, and looks afterwards.
+                connection.execute("LOCK TABLE writers IN SHARE ROW EXCLUSIVE MODE")
+                if not _all_speak(connection, step.number):
+                    # Later steps may build on it; the next start of a node tries again.
+                    return
             connection.execute(step.text.encode())
             connection.execute("INSERT INTO schema_steps VALUES (%s, %s)", (step.number, step.contracts))
 

@@ -4,9 +4,9 @@ The connection is in pipeline mode: what is only said (savepoints, new rows) tra
 such a statement comes out at that question or at the end, in any case before the transaction can count.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -18,6 +18,7 @@ from psycopg.raw_cursor import RawCursor
 
 from holdfast.catalog.postgres_sql import translated
 from holdfast.catalog.transaction import Params, Row
+from holdfast.model.errors import InvalidInput
 
 _NONE: Params = {}
 
@@ -82,12 +83,13 @@ class PostgresTx:
         return self.run(statement, {**params, "each": list(values)}) if len(values) else 0
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        _require_storable(chain.from_iterable(rows))
         if len(rows) >= _COPIED_FROM:
             self._pipeline.outside(lambda: self._copy(table, columns, rows))
             return
         for group in _groups(rows):
-            text = _insert(table, tuple(columns), len(group))
-            self._cursor().execute(text, tuple(chain.from_iterable(group)), prepare=True)
+            text, values = _insert(table, tuple(columns), len(group)), tuple(chain.from_iterable(group))
+            self._pipeline.later(partial(self._send, text, values, prepare=True))
 
     def numbers(self, table: str, count: int) -> list[int]:
         column = {"objects": "object_no", "chunks": "chunk_no"}[table]
@@ -101,7 +103,7 @@ class PostgresTx:
 
     def say(self, text: str) -> None:
         """A statement without parameters whose answer nobody waits for."""
-        self._cursor().execute(text)
+        self._pipeline.later(partial(self._send, text))
 
     def undo(self, what: str) -> None:
         """`ROLLBACK`, or one to a savepoint; on return it is done."""
@@ -109,10 +111,15 @@ class PostgresTx:
 
     def _answered(self, statement: str, params: Params) -> RawCursor[Row]:
         text, words = translated(statement)
-        cursor = self._cursor().execute(text, [params[word] for word in words], prepare=True)
-        # Only where the server has said that it is ready does it count how long this side stays silent.
+        values = [params[word] for word in words]
+        _require_storable(values)
+        self._pipeline.send_later_ones()
+        cursor = self._send(text, values, prepare=True)
         self._pipeline.wait()
         return cursor
+
+    def _send(self, text: str, values: Sequence[Any] = (), *, prepare: bool | None = None) -> RawCursor[Row]:
+        return self._cursor().execute(text, values or None, prepare=prepare)
 
     def _cursor(self) -> RawCursor[Row]:
         self._before_each()
@@ -124,6 +131,13 @@ class PostgresTx:
         with self._cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(tuple(int(one) if isinstance(one, bool) else one for one in row))
+
+
+def _require_storable(values: Iterable[Any]) -> None:
+    """Raises InvalidInput for a text that PostgreSQL cannot hold: before anything is sent, so that it is one step's."""
+    for value in values:
+        if type(value) is str and "\0" in value:
+            raise InvalidInput(f"the text {value[:100]!r} holds the character NUL, which no name and no text may hold")
 
 
 def undo(connection: Connection[Row], what: str) -> None:
@@ -138,15 +152,31 @@ def undo(connection: Connection[Row], what: str) -> None:
 
 
 class Piped:
-    """A connection in pipeline mode, which can be left for what does not work in it."""
+    """A connection in pipeline mode, which can be left for what does not work in it.
+
+    What need not be answered goes with the next thing that must be. The server counts how long this side is silent in
+    a transaction only where it has been asked to say that it is ready; so nothing is sent without that for long.
+    """
 
     def __init__(self, connection: Connection[Row]) -> None:
         self._connection = connection
+        self._later: list[Callable[[], object]] = []
         self._entered = ExitStack()
         self._pipeline = self._entered.enter_context(connection.pipeline())
 
+    def later(self, send: Callable[[], object]) -> None:
+        """It is sent in its turn, with the next thing that is answered."""
+        self._later.append(send)
+
+    def send_later_ones(self) -> None:
+        """What waits to be sent is sent."""
+        later, self._later = self._later, []
+        for send in later:
+            send()
+
     def wait(self) -> None:
         """Everything that was said is answered. Raises what any of it came to."""
+        self.send_later_ones()
         self._pipeline.sync()
 
     def outside(self, action: Callable[[], None]) -> None:
@@ -157,10 +187,12 @@ class Piped:
 
     def end(self) -> None:
         """Everything that was said is answered, and pipeline mode is left. Raises what any of it came to."""
+        self.send_later_ones()
         self._entered.close()
 
     def abandon(self) -> None:
         """Leaves pipeline mode and the transaction after an error, as far as the connection still lets us."""
+        self._later.clear()
         with suppress(psycopg.Error):
             self._entered.close()
         with suppress(psycopg.Error):

@@ -108,6 +108,8 @@ def _remove_objects(tx: Tx, chosen: str, key: dict[str, int], batch: Batch) -> S
         if 0 <= references <= allowed:
             together.append(object_no)
             allowed -= references
+        elif allowed <= 0:
+            break
         else:
             share = {"object_no": object_no, "limit": allowed}
             tx.run(_SQL["condemn_references"], share)

@@ -39,7 +39,7 @@ TABLES = (
     _table(
         "vaults",
         "vault_no",
-        "uid name creator_request_id encryption_key_arn created_us options retired_us revision shredded_us",
+        "uid name creator_request_id encryption_key_arn created_us options retired_us revision shredded_us key_number",
         counted=True,
     ),
     _table("series", "series_no", "vault_no resource_arn resource_type last_seq", counted=True),

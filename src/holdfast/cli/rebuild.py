@@ -47,7 +47,12 @@ def rebuild(
     """Make a store's catalog anew from its packs and keys. No service may have the store open.
 
     Every committed recovery point comes back as it was; jobs that ran are gone and start again. The former catalog, if
-    there is one, is kept as catalog.replaced-N. The exit code is 1 when something could not be had; it is named.
+    there is one, is kept: as the file catalog.replaced-N, or on PostgreSQL as the schema holdfast_replaced_N, to be
+    dropped by hand. The exit code is 1 when something could not be had; it is named.
+
+    Where the catalog is on PostgreSQL or the packs in a bucket, the directory is that of any node; what it is started
+    with is taken from its holdfast.toml or the environment, as by serve. A node that was killed is waited for as long
+    as other nodes wait (half a minute).
 
     Examples:
 
@@ -55,10 +60,12 @@ def rebuild(
 
         holdfast rebuild --store /srv/backups --bundle /media/usb/holdfast-keys.txt --verify
 
+        HOLDFAST_CATALOG=postgresql://db/holdfast HOLDFAST_BLOBS=s3://backups holdfast rebuild --store /srv/node
+
     Parameters
     ----------
     store
-        Directory of the store; by default that of serve.
+        Directory of the store, or of a node; by default that of serve.
     bundle
         A file that 'holdfast key export' made: missing key files are put back from it first.
     replace

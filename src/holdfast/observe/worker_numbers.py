@@ -48,6 +48,7 @@ class WorkerNumbers:
         values.ValueClass = values.MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call]
         Counter("holdfast_worker_starts", "Worker processes that were started", registry=None).inc()
         self.watch("holdfast_workers", "Worker processes that are there", lambda: 1.0, None)
+        self.sample()
 
     def watch(self, name: str, help_text: str, value: Callable[[], float], told: Callable[[], int] | None) -> None:
         """A gauge whose value is asked in this process, and shown for all as `Metrics.watch` says."""

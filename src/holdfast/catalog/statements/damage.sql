@@ -9,11 +9,12 @@ SELECT count(*) FROM chunks WHERE bad = 1;
 -- name: any_bad
 SELECT 1 FROM chunks WHERE bad = 1 LIMIT 1;
 
+-- No chunk has the number 0; coalesce is there for the reason that sweep.sql gives at condemn_metadata.
 -- name: damaged_objects
 SELECT r.object_no FROM object_chunks r CROSS JOIN chunks c ON c.chunk_no = r.chunk_no
 WHERE r.object_no IN (:each) AND +c.bad = 1
 UNION
-SELECT o.object_no FROM objects o CROSS JOIN chunks c ON c.chunk_no = +o.metadata_chunk_no
+SELECT o.object_no FROM objects o CROSS JOIN chunks c ON c.chunk_no = coalesce(o.metadata_chunk_no, 0)
 WHERE o.object_no IN (:each) AND +c.bad = 1;
 
 -- In three pieces, each a range of an index, so that a page costs the same wherever it begins.

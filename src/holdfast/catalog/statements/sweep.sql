@@ -108,7 +108,7 @@ INSERT INTO condemned (chunk_no) SELECT chunk_no FROM object_chunks WHERE object
 -- name: drop_all_references
 DELETE FROM object_chunks WHERE object_no IN (:each);
 
--- The plus sign, here and in damage.sql, keeps PostgreSQL from going through all of the index by metadata chunk, which
+-- The plus sign keeps PostgreSQL from going through all of the index by metadata chunk, which
 -- seems short to it while few objects have such chunks.
 -- name: condemn_metadata
 INSERT INTO condemned (chunk_no) SELECT metadata_chunk_no FROM objects
