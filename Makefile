@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:9220
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
 export SRC
 
-.PHONY: demo serve test check bench bench-gc bench-scale torture torture-cluster lock clean help
+.PHONY: demo serve test check bench bench-gc bench-scale bench-workers torture torture-cluster lock clean help
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -37,6 +37,9 @@ bench-gc: $(VENV)/.dev ## measure what collecting a deleted recovery point costs
 
 bench-scale: $(VENV)/.dev ## measure what grows with a vault, on SQLite and PostgreSQL; writes docs/benchmarks.md
 	$(BIN)/python -m bench.scale $(BENCH_ARGS)
+
+bench-workers: $(VENV)/.dev ## measure what 1, 2 and 3 processes serve on this machine
+	$(BIN)/python -m bench.workers $(BENCH_ARGS)
 
 torture: $(VENV)/.dev ## attack a store for a quarter of an hour (HOURS=n for longer); writes build/reliability.md
 	$(BIN)/python -m torture.run $(if $(HOURS),--hours $(HOURS)) $(TORTURE_ARGS)

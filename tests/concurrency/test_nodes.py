@@ -1,10 +1,8 @@
 """Two nodes of one store at the same time: whatever one of them acknowledged, the other knows."""
 
 import random
-import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +12,9 @@ from holdfast.model.errors import (
     ChecksumMismatch,
     DataExists,
     HoldfastError,
-    InvalidInput,
     InvalidState,
     NotFound,
     Transient,
-    UnusableKey,
 )
 from tests.backends import Backend, Place
 from tests.concurrency.nodes import Node, at_once
@@ -388,27 +384,3 @@ def test_what_one_node_moved_or_removed_another_finds_or_is_told(nodes: tuple[No
     assert two.read(point) == {"x": DATA}
     with pytest.raises(NotFound):
         two.contents(restore)
-
-
-def test_a_node_with_another_root_key_or_access_key_is_refused(nodes: tuple[Node, Node], place: Place) -> None:
-    second = place.node("third")
-    stranger = replace(second, root_key_file=None)
-    with pytest.raises(UnusableKey):
-        Node(stranger).close()
-    other_key = replace(second, credentials_file=None, directory=second.directory.with_name("fourth"))
-    with pytest.raises(InvalidInput, match="this store's access key is"):
-        Node(other_key).close()
-    made_elsewhere = second.directory.with_name("fifth")
-    shutil.copytree(second.directory, made_elsewhere, dirs_exist_ok=True)
-    welcome = Node(replace(second, directory=made_elsewhere))
-    welcome.close()
-
-
-def test_a_node_with_the_root_key_of_another_store_is_refused(
-    nodes: tuple[Node, Node], place: Place, backend: Backend, tmp_path: Path
-) -> None:
-    elsewhere = backend.place(tmp_path / "elsewhere")
-    Node(elsewhere.options()).close()
-    wrong = replace(place.node("third"), root_key_file=elsewhere.folder / "root.key")
-    with pytest.raises(UnusableKey, match="root key"):
-        Node(wrong).close()

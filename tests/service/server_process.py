@@ -13,6 +13,7 @@ from holdfast.client.call import Credentials
 from holdfast.client.endpoint import parse_endpoint
 from holdfast.client.http import HttpTransport
 from tests.backends import Place
+from torture.tether import die_with_parent
 
 _START_SECONDS_MAX = 60
 
@@ -42,6 +43,8 @@ class ServerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A test that is cut off for its time ends without cleaning up.
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - it makes one system call and takes no lock
         )
         ready = threading.Event()
 

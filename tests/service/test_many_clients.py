@@ -17,7 +17,7 @@ from tests.backends import Backend
 from tests.service.server_process import ServerProcess
 
 CLIENTS = 100
-OBJECTS_EACH = {"embedded": 1000, "shared": 60}
+OBJECTS_EACH = {"embedded": 1000, "shared": 30}
 """Each object that is not alone in its moment costs two servers more there."""
 KILLS = {"embedded": 8, "shared": 4}
 ROLE = "arn:aws:iam::000000000000:role/backup"

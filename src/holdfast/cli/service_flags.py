@@ -28,7 +28,7 @@ class ServiceFlags:
     insecure_http
         Allow others than this machine to connect without TLS.
     workers
-        Processes that serve the same address; by default 1.
+        Processes that serve the same address; by default 1. More of them need Linux.
     catalog
         postgresql://USER@HOST/DATABASE for the catalog; by default SQLite in DIR.
     catalog_schema
@@ -42,7 +42,7 @@ class ServiceFlags:
     s3_region
         Region of the bucket; by default us-east-1.
     read_cache
-        Memory for what was read from the bucket; by default 64MiB, 0 for none.
+        Memory for what was read from the bucket, of each worker; by default 64MiB, 0 for none.
     commit_window
         Milliseconds that a group of uploads waits for company, if the one before had some; by default 0.
     commit_bytes
@@ -52,9 +52,9 @@ class ServiceFlags:
     chunk_max
         Largest chunk accepted, up to 64MiB; by default 16MiB.
     body_budget
-        Memory for request bodies under way, and as much again for answers; by default 48MiB each.
+        Memory for request bodies under way, of each worker, and as much again for answers; by default 48MiB each.
     threads
-        Requests handled at the same time; by default 32.
+        Requests that each worker handles at the same time; by default 32.
     job_lease
         Seconds after which a job that nobody touches has expired; by default 86400.
     reserve
