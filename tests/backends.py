@@ -219,13 +219,6 @@ class EmbeddedBackend(Backend):
     def _make(self, folder: Path) -> Place:
         return EmbeddedPlace(folder)
 
-    def clear(self, part: S3Options) -> None:
-        """Nothing lies there any more."""
-        client = self.gateway.client()
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=part.bucket, Prefix=f"{part.prefix}/"):
-            if found := [{"Key": one["Key"]} for one in page.get("Contents", [])]:
-                client.delete_objects(Bucket=part.bucket, Delete={"Objects": found, "Quiet": True})
-
 
 class SharedPlace(Place):
     """A database and a prefix of a bucket; `folder` is the directory of the first node."""

@@ -93,3 +93,10 @@ class Servers:
             access_key_id=gateway.access_key,
             secret_access_key=gateway.secret_key,
         )
+
+    def clear(self, part: S3Options) -> None:
+        """Nothing lies there any more."""
+        client = self.gateway.client()
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=part.bucket, Prefix=f"{part.prefix}/"):
+            if found := [{"Key": one["Key"]} for one in page.get("Contents", [])]:
+                client.delete_objects(Bucket=part.bucket, Delete={"Objects": found, "Quiet": True})
