@@ -107,7 +107,7 @@ def test_a_pass_phrase_is_tried_and_its_file_is_named_where_it_cannot_be_read(tm
     for environ, said in (
         ({}, "HOLDFAST_PASSPHRASE"),
         ({"HOLDFAST_PASSPHRASE": "wrong"}, "does not open root.key"),
-        ({"HOLDFAST_PASSPHRASE_FILE": str(tmp_path / "none")}, f"{tmp_path}/none cannot be read"),
+        ({"HOLDFAST_PASSPHRASE_FILE": str(tmp_path / "none")}, f"{tmp_path}/none, which cannot be read"),
     ):
         [finding] = [finding for finding in found(tmp_path / "s", environ) if finding.part == "keys"]
         assert finding.verdict == "failed"

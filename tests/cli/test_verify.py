@@ -84,7 +84,9 @@ def test_what_a_lost_pack_held_is_sent_again_although_the_tree_did_not_change(
     for path in packs(tmp_path):
         path.unlink()
     code, out, _ = holdfast("verify")
-    assert (code, len([line for line in out.splitlines() if " large (" in line])) == (1, 1)
+    lines = [line for line in out.splitlines() if " large (" in line]
+    # One line, or two where the answer's time was up between its chunks.
+    assert (code, 1 <= len(lines) <= 2) == (1, True), lines
     assert holdfast("restore", "--source", "s", "--to", str(tmp_path / "torn"))[0] == 1
     more = () if batched else ("--no-batch",)
     again = json.loads(holdfast("backup", str(tree), "--source", "s", "--json", *more)[1])

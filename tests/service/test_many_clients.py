@@ -20,6 +20,8 @@ CLIENTS = 100
 OBJECTS_EACH = {"embedded": 1000, "shared": 30}
 """Each object that is not alone in its moment costs two servers more there."""
 KILLS = {"embedded": 8, "shared": 4}
+MOMENTS = {"embedded": (0.2, 2.0), "shared": (1.0, 6.0)}
+"""Seconds after which the service is killed: some clients should have been answered by then."""
 ROLE = "arn:aws:iam::000000000000:role/backup"
 
 
@@ -157,7 +159,7 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(backend: Backend, t
         api = server.api()
         round_acked = [_Acknowledged() for _ in range(CLIENTS)]
         acknowledged += round_acked
-        killer = threading.Timer(moments.uniform(0.2, 2.0), server.kill)
+        killer = threading.Timer(moments.uniform(*MOMENTS[backend.kind]), server.kill)
         killer.start()
         _in_parallel(
             lambda client, api=api, acked=round_acked, generation=generation: _write_until_refused(  # type: ignore[misc]

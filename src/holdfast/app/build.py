@@ -18,6 +18,7 @@ from holdfast.app.directory import prepare
 from holdfast.app.keys import finish_destroying, open_keys
 from holdfast.app.mark import require_as_new_as_packs
 from holdfast.app.measured import MeasuredChunks
+from holdfast.app.moving_marks import require_finished
 from holdfast.app.opening import clear_stale_drafts, require_catalog, require_known_packs
 from holdfast.app.places import Blobs, catalog_path, open_blobs, open_catalog, schema_spoken
 from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
@@ -26,7 +27,7 @@ from holdfast.app.writing import writing
 from holdfast.blobs.disk import RoomyDisk, SystemDisk
 from holdfast.blobs.lock import StoreLock
 from holdfast.blobs.reserve import Reserve
-from holdfast.catalog import vaults, writers
+from holdfast.catalog import freezes, vaults, writers
 from holdfast.catalog.identity import Identity
 from holdfast.catalog.port import Catalog
 from holdfast.catalog.sqlite_file import CHECKSUM_VFS
@@ -83,8 +84,9 @@ class System:
         processes have the store open too, and somebody else holds the directory's lock for all of them; on PostgreSQL
         that is always so, and there is no lock. `disk` and `catalog_vfs` are the ways to the disk, for tests that let
         them fail.
-        Raises Unavailable where another process has it or the disk or the database refuses, InvalidInput for a
-        directory that is no store, UnusableKey where its root key is missing.
+        Raises Unavailable where another process has it or the disk or the database refuses, or what is
+        there is an unfinished copy; InvalidInput for a directory that is no store, UnusableKey where its root key is
+        missing.
         """
         self._closing = ExitStack()
         self._background = background
@@ -117,12 +119,16 @@ class System:
         reserve = Reserve(directory, options.reserve_bytes, disk=disk) if options.catalog is None else None
         catalog = self.catalog = self._open_catalog(options, reserve, catalog_vfs)
         self._closing.callback(catalog.close)
+        with catalog.snapshot() as tx:
+            require_finished(freezes.standing(tx))
         own = Identity(keys.root_id, self.access_key.access_key_id)
         if options.catalog is not None:
             settle_identity(catalog, own)
 
         def require(tx: Tx) -> None:
-            # Looked at again in the transaction that lets this process in: the root key may be changed just now.
+            # Looked at again in the transaction that lets this process in: the root key may be changed just now, or
+            # a move to this place have begun.
+            require_finished(freezes.standing(tx))
             if options.catalog is not None:
                 require_belonging(tx, own)
 
