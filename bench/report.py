@@ -1,14 +1,12 @@
 """Turns measurements into tables: for a person at a terminal, and for docs/benchmarks.md."""
 
 import datetime
-import os
-import platform
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 from bench.engines import Engine, version
+from bench.machine import machine
 from bench.rounds import CHANGED, FIRST, STEPS, Outcome
 from bench.samples import Sample
 
@@ -28,7 +26,7 @@ def markdown(outcome: Outcome, engines: list[Engine], samples: list[Sample], rou
         f"Measured on {today} with `{command}`, medians of {rounds} round{'s' * (rounds > 1)}.",
         "",
     ]
-    lines += [f"- {line}" for line in _machine()]
+    lines += [f"- {line}" for line in machine("repositories, trees and restores")]
     lines += [f"- {engine.name}: {version(engine)}; {engine.settings}" for engine in engines]
     lines += [
         "",
@@ -80,29 +78,6 @@ def _spread(outcome: Outcome) -> str:
         spreads.append((max(walls) - min(walls)) / median(walls))
     typical, worst = median(spreads), max(spreads)
     return f"Spread of wall clock between rounds, (max - min) / median: median {typical:.0%}, worst {worst:.0%}."
-
-
-def _machine() -> list[str]:
-    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?")
-    memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
-    mount = subprocess.run(
-        ["findmnt", "--noheadings", "--output", "FSTYPE,SOURCE", "--target", "."],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.split()
-    return [
-        f"machine: {cpu}, {os.cpu_count()} cores, {memory / MIB:.0f} GiB of memory",
-        f"disk: {' on '.join(mount) or 'unknown'}; repositories, trees and restores all lie on it",
-        f"system: {platform.system()} {platform.release()}, Python {platform.python_version()}",
-    ]
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text().splitlines()
-    except OSError:
-        return []
 
 
 def write(page: Path, results: str, begin: str = BEGIN, end: str = END) -> None:

@@ -18,14 +18,14 @@ from scripts.service_process import HOLDFAST, ServiceProcess
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 
-# As somebody would run it who keeps backups in it: what is committed survives a power cut.
+# As docs/deploy.md says to run it: what is committed survives a power cut.
 _SETTINGS = {
     "fsync": "on",
     "full_page_writes": "on",
     "shared_buffers": "1GB",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "on",
+    "wal_compression": "lz4",
 }
 
 
