@@ -3,9 +3,17 @@
 import os
 
 from tests.backends import backend, shared_servers
-from tests.real_servers import bucket, postgres_server, postgres_url, rgw_server
+from tests.real_servers import bucket, own_postgres_server, postgres_server, postgres_url, rgw_server
 
-__all__ = ["backend", "bucket", "postgres_server", "postgres_url", "rgw_server", "shared_servers"]
+__all__ = [
+    "backend",
+    "bucket",
+    "own_postgres_server",
+    "postgres_server",
+    "postgres_url",
+    "rgw_server",
+    "shared_servers",
+]
 
 _KEPT = {"AWS_CA_BUNDLE", "HOLDFAST_SIGV4_VECTORS"}  # how this machine reaches a registry; where test vectors lie
 

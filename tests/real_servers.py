@@ -34,6 +34,17 @@ def postgres_server() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def own_postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL for one test alone, which may stop it."""
+    try:
+        server = Postgres().__enter__()
+    except NotHere as reason:
+        missing(reason)
+    yield server
+    server.__exit__()
+
+
 @pytest.fixture(scope="session")
 def rgw_server() -> Iterator[RadosGateway]:
     """An S3 server that all tests of this process share."""

@@ -13,10 +13,8 @@ from holdfast.catalog.postgres import PostgresCatalog
 from holdfast.catalog.postgres_outcome import find_out
 from holdfast.model.errors import Unavailable
 from scripts.servers.fault_proxy import FaultProxy
-from scripts.servers.not_here import NotHere
 from scripts.servers.postgres import Postgres
 from tests.catalog.postgres_rig import ADD, CHANGE, Crowd, counted, done, mark, marks, opened
-from tests.real_servers import missing
 
 
 @pytest.fixture
@@ -166,30 +164,20 @@ def test_while_the_session_may_still_commit_it_is_ended_and_not_guessed(
     postgres_server.drop_database(name)
 
 
-@pytest.fixture
-def own_server() -> Iterator[Postgres]:
-    try:
-        server = Postgres().__enter__()
-    except NotHere as reason:
-        missing(reason)
-    yield server
-    server.__exit__()
-
-
 @pytest.mark.timeout(280)
 def test_a_database_that_crashes_again_and_again_while_others_write_too_loses_and_repeats_nothing(
-    own_server: Postgres,
+    own_postgres_server: Postgres,
 ) -> None:
     """After a crash the numbers of transactions that were not written down are given out again."""
-    name = own_server.new_database()
-    url = own_server.tcp_url(name)
+    name = own_postgres_server.new_database()
+    url = own_postgres_server.tcp_url(name)
     with opened(url, patience_seconds=30) as first, opened(url, patience_seconds=30) as second:
         crowds = [Crowd(first, 3), Crowd(second, 3, CHANGE)]
         dice = random.Random(9)
         for _ in range(6):
             time.sleep(0.3 + dice.random() / 2)
-            own_server.stop("immediate")
-            own_server.start()
+            own_postgres_server.stop("immediate")
+            own_postgres_server.start()
         time.sleep(0.5)
         for crowd in crowds:
             crowd.stop()

@@ -19,10 +19,8 @@ from holdfast.catalog.postgres_connections import Guard, connect
 from holdfast.catalog.postgres_options import PostgresOptions
 from holdfast.model.errors import HoldfastError, Internal, Transient, Unavailable
 from scripts.servers.fault_proxy import FaultProxy
-from scripts.servers.not_here import NotHere
 from scripts.servers.postgres import Postgres
 from tests.catalog.postgres_rig import ADD, CHANGE, Crowd, counted, done, mark, marks, opened
-from tests.real_servers import missing
 
 PATIENCE = 2.0
 SLACK = 4.0
@@ -246,26 +244,16 @@ def test_a_process_that_sleeps_within_its_transaction_keeps_nobody_for_ever(
         assert [name for name in marks(catalog) if name.startswith("holder")] == ["holder 2"]
 
 
-@pytest.fixture
-def own_server() -> Iterator[Postgres]:
-    try:
-        server = Postgres().__enter__()
-    except NotHere as reason:
-        missing(reason)
-    yield server
-    server.__exit__()
-
-
 @pytest.mark.timeout(200)
-def test_a_database_that_is_stopped_and_started_under_load_is_waited_for(own_server: Postgres) -> None:
-    url = own_server.tcp_url(own_server.new_database())
+def test_a_database_that_is_stopped_and_started_under_load_is_waited_for(own_postgres_server: Postgres) -> None:
+    url = own_postgres_server.tcp_url(own_postgres_server.new_database())
     with opened(url, patience_seconds=30) as catalog:
         crowds = [Crowd(catalog, 3, ADD)]
         for mode in ("fast", "immediate", "fast"):
             time.sleep(0.7)
-            own_server.stop(mode)
+            own_postgres_server.stop(mode)
             time.sleep(0.3)
-            own_server.start()
+            own_postgres_server.start()
         time.sleep(1)
         crowds[0].stop()
         crowds[0].check()
@@ -275,13 +263,15 @@ def test_a_database_that_is_stopped_and_started_under_load_is_waited_for(own_ser
 
 
 @pytest.mark.timeout(100)
-def test_a_database_that_stays_stopped_is_unavailable_and_usable_as_soon_as_it_is_back(own_server: Postgres) -> None:
-    url = own_server.tcp_url(own_server.new_database())
+def test_a_database_that_stays_stopped_is_unavailable_and_usable_as_soon_as_it_is_back(
+    own_postgres_server: Postgres,
+) -> None:
+    url = own_postgres_server.tcp_url(own_postgres_server.new_database())
     with opened(url, patience_seconds=PATIENCE) as catalog:
         done(catalog, mark("before"))
-        own_server.stop("fast")
+        own_postgres_server.stop("fast")
         assert refused_after(lambda: done(catalog, mark("never"))) <= PATIENCE + SLACK
-        own_server.start()
+        own_postgres_server.start()
         assert done(catalog, mark("after")) == "after"
         assert (marks(catalog), counted(catalog)) == (["after", "before"], 2)
 

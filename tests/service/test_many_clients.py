@@ -3,7 +3,7 @@
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.errors import DataExists, HoldfastError
 from tests.backends import Backend
+from tests.in_parallel import in_parallel
 from tests.service.server_process import ServerProcess
 
 CLIENTS = 100
@@ -36,25 +37,6 @@ def server(backend: Backend, tmp_path: Path) -> Iterator[ServerProcess]:
 
 def _start_job(api: Api, name: str) -> str:
     return api.start_backup_job("default", source_arn(name), ROLE).backup_job_id
-
-
-def _in_parallel(work: Callable[[int], None]) -> None:
-    """`work` in one thread for each client; the first error of any of them is raised here."""
-    errors: list[BaseException] = []
-
-    def run(number: int) -> None:
-        try:
-            work(number)
-        except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def _content(client: int, number: int) -> bytes:
@@ -99,7 +81,7 @@ def test_a_hundred_clients_in_one_job_lose_nothing_and_see_each_other(server: Se
         expected = {_name(neighbour, number): _summary(_content(neighbour, number)) for number in range(objects_each)}
         assert {name: entry[0] for name, entry in seen.items()} == expected
 
-    _in_parallel(work)
+    in_parallel(work, CLIENTS)
     committed = api.commit_backup_job(job_id)
     assert committed.object_count == CLIENTS * objects_each
     restore_id = api.start_restore_job(committed.recovery_point_arn)
@@ -161,10 +143,11 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(backend: Backend, t
         acknowledged += round_acked
         killer = threading.Timer(moments.uniform(*MOMENTS[backend.kind]), server.kill)
         killer.start()
-        _in_parallel(
+        in_parallel(
             lambda client, api=api, acked=round_acked, generation=generation: _write_until_refused(  # type: ignore[misc]
                 api, job_id, generation, client, acked[client]
-            )
+            ),
+            CLIENTS,
         )
         killer.join()
         api.close()

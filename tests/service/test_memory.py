@@ -1,13 +1,13 @@
 """The server's memory is bounded by its configuration, not by its clients."""
 
 import os
-import threading
 from pathlib import Path
 
 from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.limits import MIB
 from tests.backends import Backend
+from tests.in_parallel import in_parallel
 from tests.service.server_process import ServerProcess
 
 CLIENTS = 64
@@ -26,29 +26,22 @@ def test_memory_stays_bounded_while_64_clients_push_8_mib_chunks(backend: Backen
         "default", source_arn("pushers"), "arn:aws:iam::000000000000:role/backup"
     ).backup_job_id
     block = os.urandom(CHUNK_BYTES)
-    errors: list[BaseException] = []
 
     def push(client: int) -> None:
-        try:
-            upload_id = api.start_object(job_id, f"object {client}")
-            digests = []
-            for index in range(chunks_each):
-                # The chunks differ in their first bytes only, so that each is new to the store.
-                data = [b"%8d" % (client * chunks_each + index), block[8:]]
-                digests.append(checksum.digest(b"".join(data)))
-                api.put_chunk(job_id, upload_id, index, data, digests[-1])
-            api.notify_object_complete(job_id, upload_id, checksum.summary(digests))
-        except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
-            errors.append(error)
+        upload_id = api.start_object(job_id, f"object {client}")
+        digests = []
+        for index in range(chunks_each):
+            # The chunks differ in their first bytes only, so that each is new to the store.
+            data = [b"%8d" % (client * chunks_each + index), block[8:]]
+            digests.append(checksum.digest(b"".join(data)))
+            api.put_chunk(job_id, upload_id, index, data, digests[-1])
+        api.notify_object_complete(job_id, upload_id, checksum.summary(digests))
 
-    threads = [threading.Thread(target=push, args=(client,)) for client in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    peak = server.peak_memory_bytes()
+    try:
+        in_parallel(push, CLIENTS)
+    finally:
+        peak = server.peak_memory_bytes()
+        print(f"peak resident memory {peak / 1e6:.0f} MB")
     api.close()
     assert server.stop() == 0
-    print(f"peak resident memory {peak / 1e6:.0f} MB")
-    assert not errors, errors[0]
     assert peak < MEMORY_BYTES_MAX[backend.kind]

@@ -15,6 +15,7 @@ from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.errors import HoldfastError
 from tests.backends import Backend, embedded_only
+from tests.in_parallel import in_parallel
 from tests.service.workers import WorkersProcess, is_alive, wait_until
 
 CLIENTS = 32
@@ -40,24 +41,6 @@ def start(backend: Backend, tmp_path: Path) -> Iterator[Start]:
         if is_alive(process.pid):
             process.kill()
         assert "Traceback" not in "".join(process.log), "".join(process.log[-50:])
-
-
-def in_parallel(work: Callable[[int], None], count: int = CLIENTS) -> None:
-    errors: list[BaseException] = []
-
-    def run(number: int) -> None:
-        try:
-            work(number)
-        except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def start_job(api: Api, name: str) -> str:
@@ -113,7 +96,7 @@ def test_many_clients_write_and_read_through_all_of_them(start: Start, workers: 
         assert {entry.name for entry in page.object_list} == {name for name in written if name.startswith(neighbour)}
         own.close()
 
-    in_parallel(work)
+    in_parallel(work, CLIENTS)
     after = service.numbers()
     point = api.commit_backup_job(job_id)
     assert point.object_count == len(written) == CLIENTS * 21

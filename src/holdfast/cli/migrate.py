@@ -10,33 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 from cyclopts import Parameter
 
 from holdfast.cli.output import DONE, UsageError, warn
+from holdfast.cli.standing import Standing
 
 if TYPE_CHECKING:
     from holdfast.app.config import StoreOptions
     from holdfast.app.moving_report import MoveReport
 
 _THREADS_MAX = 64
-
-
-@dataclass(slots=True)
-class _Standing:
-    """Where the work stands."""
-
-    what: str = ""
-    done: int = 0
-    total: int = 0
-
-    def show(self, what: str, done: int, total: int) -> None:
-        self.what, self.done, self.total = what, done, total
-
-    def line(self) -> str:
-        from holdfast.cli.output import size
-
-        if not self.what:
-            return "looking at both places"
-        if self.what.startswith("bytes "):
-            return f"{size(self.done)} of {size(self.total)} {self.what.removeprefix('bytes ')}"
-        return f"{self.done:,} of {self.total:,} {self.what}" if self.total else f"{self.done:,} {self.what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +134,7 @@ def migrate(
     from holdfast.app.moving_crew import THREADS_DEFAULT
 
     wishes = Wishes(verify == "all", keep_source_writable, stay_frozen, threads or THREADS_DEFAULT)
-    standing = _Standing()
+    standing = Standing("looking at both places")
     try:
         with _stopped_gently(), shown("migrate", standing.line, quiet=quiet or json):
             report = move(source, target, wishes, progress=standing.show)

@@ -1,36 +1,17 @@
 """`holdfast rebuild`: a new catalog from the packs and keys alone."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from holdfast.cli.output import DONE, FAILED, UsageError, warn
+from holdfast.cli.standing import Standing
 
 if TYPE_CHECKING:
     from holdfast.app.config import StoreOptions
     from holdfast.records.report import RebuildReport
-
-
-@dataclass(slots=True)
-class _Standing:
-    """Where the work stands."""
-
-    what: str = "packs read"
-    done: int = 0
-    total: int = 0
-
-    def show(self, what: str, done: int, total: int) -> None:
-        self.what, self.done, self.total = what, done, total
-
-    def line(self) -> str:
-        from holdfast.cli.output import size
-
-        if self.what == "packs read":
-            return f"{size(self.done)} of packs read"
-        return f"{self.done:,} of {self.total:,} {self.what}" if self.total else self.what
 
 
 def rebuild(
@@ -87,7 +68,7 @@ def rebuild(
     options = _options(store, passphrase_file, kms_endpoint)
     if bundle is not None:
         _put_keys_back(bundle, options)
-    standing = _Standing()
+    standing = Standing("looking for packs")
     with shown("rebuild", standing.line, quiet=quiet or json):
         report = make_anew(options, replace=replace, progress=standing.show)
     _show(report, json=json)

@@ -73,7 +73,7 @@ class Remaking:
     def progress(self, done_bytes: int) -> None:
         """Part of what the walk asks of its listener."""
         self._done_bytes += done_bytes
-        self.report_progress("packs read", self._done_bytes, self._total_bytes)
+        self.report_progress("bytes of packs read", self._done_bytes, self._total_bytes)
 
     def trouble(self, trouble: Trouble) -> None:
         """Part of what the walk asks of its listener."""
