@@ -5,7 +5,7 @@ For each catalog and size a generator fills a vault (bench/scaling); then, in se
 The table goes to docs/benchmarks.md; what grew between the least and the greatest size stands out in it.
 
 Usage: python -m bench.scale [--catalogs sqlite postgresql] [--objects N ...] [--chunks N ...] [--rounds N]
-                             [--minutes N] [--add] [--no-page]
+                             [--minutes N] [--postgres NAME=VALUE ...] [--add] [--no-page]
 """
 
 import argparse
@@ -80,7 +80,8 @@ def _measured(catalog: str, options: argparse.Namespace, last: Result | None, en
                 break
             directory = Path(tempfile.mkdtemp(prefix="bench-scale-", dir=TOP / "build"))
             places.callback(shutil.rmtree, directory, ignore_errors=True)
-            vaults.append(_filled(catalog, places.enter_context(new_place(catalog, directory / "store")), plan))
+            place = places.enter_context(new_place(catalog, directory / "store", dict(options.postgres)))
+            vaults.append(_filled(catalog, place, plan))
             last = vaults[-1].result
         for turn in range(options.rounds):
             for vault in vaults:
@@ -154,6 +155,13 @@ def _earlier() -> tuple[list[Result], dict[str, str]]:
     return [Result(**result) for result in told["results"]], told["ended"]
 
 
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text}: it must be NAME=VALUE")
+    return name, value
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.scale", description="what does not stay the same as a vault grows")
     parser.add_argument("--catalogs", nargs="*", choices=list(_CATALOGS), default=list(_CATALOGS))
@@ -162,6 +170,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--minutes", type=float, default=60, help="no size is begun that would be filled later than that"
+    )
+    parser.add_argument(
+        "--postgres", metavar="NAME=VALUE", nargs="*", type=_setting, default=[], help="more settings of its server"
     )
     parser.add_argument("--add", action="store_true", help="keep the results of earlier runs at other sizes")
     parser.add_argument("--no-page", action="store_true", help="do not write docs/benchmarks.md")

@@ -1,9 +1,10 @@
 """Where a filled vault lies: a store's directory with its catalog in a file, or in a PostgreSQL of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.scaling.loader import Loader
 from bench.scaling.postgres_loader import PostgresLoader
@@ -57,13 +58,13 @@ class Place:
 
 
 @contextmanager
-def new_place(catalog: str, directory: Path) -> Iterator[Place]:
-    """An empty store in `directory`, which does not exist yet."""
+def new_place(catalog: str, directory: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Place]:
+    """An empty store in `directory`, which does not exist yet. `settings` are PostgreSQL's, beyond what is usual."""
     with ExitStack() as closing:
         if catalog == SQLITE:
             yield Place(directory, None)
             return
-        server = closing.enter_context(Postgres(settings=_SETTINGS))
+        server = closing.enter_context(Postgres(settings=_SETTINGS | dict(settings)))
         options = PostgresOptions(server.url(server.new_database()))
         with connect(options) as connection:
             server_pid = parent(connection.info.backend_pid)
