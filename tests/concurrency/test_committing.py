@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from holdfast.model.errors import InvalidState, NotFound, Transient
+from holdfast.model.errors import InvalidState, NotFound, Transient, Unavailable
 from holdfast.records import manifest_parts
 from tests.concurrency.stage import Stage
 from tests.dataplane.rig import summary
@@ -175,10 +175,32 @@ def test_a_commit_that_another_process_has_begun_anew_is_left_to_it(stage: Stage
         raise KeyboardInterrupt
 
     stage.stops.before("submit", begin_anew, after=2)
-    with pytest.raises(Transient, match="being committed by another request"):
+    with pytest.raises(Transient, match="begun anew by another request"):
         stage.slow("CommitBackupJob", BackupJobId=job, DropOpenUploads=True)
     assert stage.stops.all_reached
     assert len(stage.points()) == 1
+    stage.commit(job, DropOpenUploads=True)
+    assert stage.contents(stage.restore(stage.points()[0])) == OWN
+
+
+def test_a_commit_that_was_overtaken_by_one_that_failed_may_be_asked_for_again(stage: Stage) -> None:
+    """The later one met trouble on our side and left the job RUNNING: no client is told that its request is wrong."""
+    job, _ = begun(stage)
+    later = stage.committer()
+
+    def overtake_and_fail() -> None:
+        stage.stops.before("submit", fail, after=1)
+        with pytest.raises(Unavailable):
+            later.commit_backup_job({"BackupJobId": job, "DropOpenUploads": True})
+        assert stage.state(job) == "RUNNING"
+
+    def fail() -> None:
+        raise Unavailable("the disk cannot be reached")
+
+    stage.stops.before("submit", overtake_and_fail, after=2)
+    with pytest.raises(Transient, match="begun anew by another request"):
+        stage.slow("CommitBackupJob", BackupJobId=job, DropOpenUploads=True)
+    assert stage.stops.all_reached
     stage.commit(job, DropOpenUploads=True)
     assert stage.contents(stage.restore(stage.points()[0])) == OWN
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from holdfast.catalog import condemned, sql
 from holdfast.catalog.transaction import Tx
-from holdfast.model.errors import InvalidState
+from holdfast.model.errors import Transient
 
 _SQL = sql.load("manifests")
 
@@ -23,10 +23,10 @@ def begin(tx: Tx, job_no: int) -> int:
 
 
 def require_edition(tx: Tx, job_no: int, edition: int) -> None:
-    """Raises InvalidState if a later edition of the job's manifest was begun."""
+    """Raises Transient if a later edition of the job's manifest was begun; who asks again finds what became of it."""
     row = tx.one(_SQL["edition"], {"job_no": job_no})
     if row is None or row[0] != edition:
-        raise InvalidState("the manifest of this recovery point was begun anew by somebody else in the meantime")
+        raise Transient("the manifest of this recovery point was begun anew by another request: ask again")
 
 
 def add_draft(tx: Tx, job_no: int, part: int, chunk_no: int) -> None:

@@ -21,7 +21,7 @@ from holdfast.dataplane.intake import VaultRef
 from holdfast.dataplane.job_refs import own_view, vault_of
 from holdfast.dataplane.store import Store
 from holdfast.model.arn import recovery_point_arn
-from holdfast.model.errors import HoldfastError, InvalidState, NotFound, Transient
+from holdfast.model.errors import HoldfastError, InvalidState, NotFound
 from holdfast.model.job import BackupJobState
 from holdfast.packfile import manifest
 from holdfast.packfile.layout import Kind
@@ -178,17 +178,18 @@ class Committer:
         done = self._already_done(job.uid) if now.state is BackupJobState.COMPLETED else None
         if done is not None:
             return done
-        if now.edition != job.edition and now.state is BackupJobState.COMMITTING:
-            raise Transient(f"backup job {job.uid} is being committed by another request: ask again") from trouble
         raise trouble
 
 
 def _require_committing(tx: Tx, job: BackupJobRow) -> None:
-    """Raises InvalidState unless this very commit of the job is the one that is under way."""
+    """Raises Transient where another commit of the job has overtaken this one, InvalidState where the job was ended.
+
+    In this order: a commit that overtook this one and failed has left the job RUNNING, and this one may try again.
+    """
+    manifests.require_edition(tx, job.job_no, job.edition)
     still = leases.backup_job(tx, job.uid)
     if still.state is not BackupJobState.COMMITTING:
         raise InvalidState(f"backup job {job.uid} became {still.state.wire} while it was being committed")
-    manifests.require_edition(tx, job.job_no, job.edition)
 
 
 def _head(job: BackupJobRow, completed_us: int) -> ManifestHead:

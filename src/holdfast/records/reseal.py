@@ -38,7 +38,7 @@ class Resealer:
     def manifest(self, point_uid: str) -> bool:
         """Writes the manifest of a recovery point anew; False if the point needs none any more.
 
-        A deleted point that newer ones build on needs it as much as a kept one. Raises InvalidState if somebody else
+        A deleted point that newer ones build on needs it as much as a kept one. Raises Transient if somebody else
         began the same meanwhile, Damaged where the catalog itself lost what it takes, Unavailable, UnusableKey.
         """
         begun = self._engines.commits.submit((), lambda tx, _: _begin(tx, point_uid))
