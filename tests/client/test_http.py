@@ -18,8 +18,10 @@ from tests.client.raw_server import RawServer, Talk, answering
 
 
 @contextmanager
-def talking_to(server: RawServer, *, idle_seconds_max: float = 5.0) -> Iterator[HttpTransport]:
-    transport = HttpTransport(server.endpoint, idle_seconds_max=idle_seconds_max)
+def talking_to(
+    server: RawServer, *, idle_seconds_max: float = 5.0, sends_again: bool = True
+) -> Iterator[HttpTransport]:
+    transport = HttpTransport(server.endpoint, idle_seconds_max=idle_seconds_max, sends_again=sends_again)
     try:
         with server:
             try:
@@ -204,17 +206,27 @@ def test_an_answer_that_nobody_asked_for_is_never_taken_for_one() -> None:
         assert bytes(put(transport, b"x").body) == b"second"
 
 
-def test_a_kept_connection_that_closes_on_the_next_request_is_replaced_once() -> None:
-    def closing_at_second(talk: Talk) -> None:
-        talk.request()
-        talk.reply()
-        talk.request()  # seen, and not answered
+def closing_at_second(talk: Talk) -> None:
+    talk.request()
+    talk.reply()
+    talk.request()  # seen, and not answered
 
+
+def test_a_kept_connection_that_closes_on_the_next_request_is_replaced_once() -> None:
     server = RawServer(closing_at_second, answering("200 OK"))
     with talking_to(server) as transport:
         assert put(transport, b"x").status == 200
         assert put(transport, b"x").status == 200
         assert server.connections == 2
+
+
+def test_who_must_know_how_often_a_request_was_sent_is_told_of_a_kept_connection_that_closed() -> None:
+    server = RawServer(closing_at_second, answering("200 OK"))
+    with talking_to(server, sends_again=False) as transport:
+        assert put(transport, b"x").status == 200
+        with pytest.raises(Transient, match="before an answer"):
+            put(transport, b"x")
+        assert server.connections == 1
 
 
 def test_an_answer_that_breaks_off_on_a_kept_connection_is_not_asked_for_again_here() -> None:

@@ -50,8 +50,12 @@ class Door:
             patience.count("asked again by the client")
             time.sleep(seconds)
 
+        # A load balancer ends a connection without an answer when a node dies: with one attempt, that is its end.
         transport = HttpTransport(
-            self.endpoint, connect_seconds_max=_CONNECT_SECONDS_MAX, idle_seconds_max=answer_seconds_max
+            self.endpoint,
+            connect_seconds_max=_CONNECT_SECONDS_MAX,
+            idle_seconds_max=answer_seconds_max,
+            sends_again=attempts_max > 1,
         )
         api = Api(transport, self.credentials, attempts_max=attempts_max, sleep=sleep)
         self._opened.append(api)

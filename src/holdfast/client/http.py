@@ -26,7 +26,8 @@ IDLE_CONNECTIONS_MAX = 64
 class HttpTransport:
     """Fulfils `Transport` for one endpoint.
 
-    `ca_bundle` is a PEM file of authorities to trust instead of the system's.
+    `ca_bundle` is a PEM file of authorities to trust instead of the system's. `sends_again`: a request whose reused
+    connection ended without an answer goes once more over a new one, unseen by the caller; it may then be done twice.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class HttpTransport:
         ca_bundle: str | None = None,
         connect_seconds_max: float = CONNECT_SECONDS_MAX,
         idle_seconds_max: float = IDLE_SECONDS_MAX,
+        sends_again: bool = True,
     ) -> None:
         self._endpoint = endpoint
         self._connect_seconds_max = connect_seconds_max
         self._idle_seconds_max = idle_seconds_max
+        self._sends_again = sends_again
         self._tls = _tls_context(ca_bundle) if endpoint.tls else None
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
@@ -65,7 +68,8 @@ class HttpTransport:
             try:
                 return self._exchange(reused, head, body, expect)
             except Unanswered:
-                pass
+                if not self._sends_again:
+                    raise
         return self._exchange(self._connect(), head, body, expect)
 
     def close(self) -> None:
