@@ -5,7 +5,7 @@ For each catalog and size a generator fills a vault (bench/scaling); then, in se
 The table goes to docs/benchmarks.md; what grew between the least and the greatest size stands out in it.
 
 Usage: python -m bench.scale [--catalogs sqlite postgresql] [--objects N ...] [--chunks N ...] [--rounds N]
-                             [--minutes N] [--postgres NAME=VALUE ...] [--add] [--no-page]
+                             [--minutes N] [--postgres NAME=VALUE ...] [--side-by-side] [--add] [--no-page]
 """
 
 import argparse
@@ -73,7 +73,7 @@ def _measured(catalog: str, options: argparse.Namespace, last: Result | None, en
     vaults: list[_Vault] = []
     with ExitStack() as places:
         for objects, chunks in zip(options.objects, options.chunks or options.objects, strict=True):
-            plan = Plan(objects, chunks)
+            plan = Plan(objects, chunks, side_by_side=options.side_by_side)
             refusal = _refusal(plan, last, until) if last else None
             if refusal:
                 ended[catalog] = f"{catalog} ends before {objects:,} objects with {chunks:,} chunks: {refusal}"
@@ -174,6 +174,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--postgres", metavar="NAME=VALUE", nargs="*", type=_setting, default=[], help="more settings of its server"
     )
+    parser.add_argument("--side-by-side", action="store_true", help="names follow one another; else they lie anywhere")
     parser.add_argument("--add", action="store_true", help="keep the results of earlier runs at other sizes")
     parser.add_argument("--no-page", action="store_true", help="do not write docs/benchmarks.md")
     options = parser.parse_args()

@@ -36,6 +36,8 @@ class Plan:
     chunks: int
     points: int = 10
     real_max: int = 5_000
+    side_by_side: bool = False
+    """Names that are chosen follow one another, as in a directory; else they lie anywhere."""
 
     def __post_init__(self) -> None:
         if not self.objects <= self.chunks or self.objects < 1000 or not 2 <= self.points <= _DELETED:
@@ -94,11 +96,12 @@ class Plan:
         )
 
     def some(self, count: int, turn: int = 0) -> list[int]:
-        """Numbers of names in the newest point, spread over all of them; another `turn` gives others."""
+        """Numbers of names in the newest point; another `turn` gives others."""
+        stride = 1 if self.side_by_side else _SPREAD
         found: list[int] = []
         step = turn * 7919 + 1
         while len(found) < min(count, self.names // 2):
-            number = step * _SPREAD % self.names
+            number = step * stride % self.names
             if number % _CYCLE != _DELETED:
                 found.append(number)
             step += 1
