@@ -4,9 +4,9 @@ Where a server cannot be had the test is skipped, saying why; in CI that is a fa
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import NoReturn, TypeVar
 
 import pytest
 
@@ -14,6 +14,8 @@ from holdfast.blobs.s3_options import S3Options
 from scripts.servers.not_here import NotHere
 from scripts.servers.postgres import Postgres
 from scripts.servers.rgw import RadosGateway
+
+S = TypeVar("S")
 
 
 def missing(reason: NotHere) -> NoReturn:
@@ -23,36 +25,34 @@ def missing(reason: NotHere) -> NoReturn:
     pytest.skip(str(reason))
 
 
+@contextmanager
+def _running(make: Callable[[], AbstractContextManager[S]]) -> Iterator[S]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(make())
+        except NotHere as reason:
+            missing(reason)
+        yield server
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL that all tests of this process share."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(Postgres())
-        except NotHere as reason:
-            missing(reason)
+    with _running(Postgres) as server:
         yield server
 
 
 @pytest.fixture
 def own_postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL for one test alone, which may stop it."""
-    try:
-        server = Postgres().__enter__()
-    except NotHere as reason:
-        missing(reason)
-    yield server
-    server.__exit__()
+    with _running(Postgres) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def rgw_server() -> Iterator[RadosGateway]:
     """An S3 server that all tests of this process share."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(RadosGateway())
-        except NotHere as reason:
-            missing(reason)
+    with _running(RadosGateway) as server:
         yield server
 
 
