@@ -47,12 +47,25 @@ def test_the_reserve_can_be_chosen_and_done_without():
         (Flags(listen="no.such.host.invalid:1"), {}, "cannot be found"),
         (Flags(tls_cert="a.pem"), {}, "--tls-key is missing"),
         (Flags(job_lease="-1"), {}, "--job-lease"),
+        (Flags(trusted_proxies="10.0.0.1/8"), {}, "--trusted-proxies is '10.0.0.1/8': '10.0.0.1/8' is neither"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_the_name_it_was_given(flags: Flags, environ: dict[str, str], named: str):
     with pytest.raises(InvalidInput) as refused:
         gather(flags, {**HOME, **environ})
     assert named in refused.value.message
+
+
+def test_trusted_proxies_are_none_unless_named(tmp_path: Path):
+    assert not gather(Flags(), HOME).trusted_proxies
+    file = tmp_path / "options.toml"
+    file.write_text('trusted_proxies = ["10.0.0.0/8", "::1"]\n')
+    for options in (
+        gather(Flags(trusted_proxies="10.0.0.0/8,::1"), HOME),
+        gather(Flags(), {**HOME, "HOLDFAST_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}),
+        gather(Flags(config=str(file)), HOME),
+    ):
+        assert [str(each) for each in options.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9220", "[::]:9220", ":9220"])

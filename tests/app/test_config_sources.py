@@ -44,6 +44,7 @@ def example(option: Option[object]) -> tuple[str, object]:
         "listen": "127.0.0.1:1",
         "catalog_schema": "other",
         "s3_region": "eu-central-1",
+        "trusted_proxies": "10.0.0.0/8",
     }.get(option.word, "anything")
     return text, text
 

@@ -39,6 +39,7 @@ from holdfast.client.http import HttpTransport
 from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.errors import HoldfastError, Unavailable
+from holdfast.model.networks import Networks
 from holdfast.observe import worker_numbers
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
@@ -76,7 +77,15 @@ def test_options_arrive_as_they_were_sent() -> None:
         unlock=Unlock(PassphraseSource(file=Path("/run/phrase"), text="phrase \n with a line")),
         root_key_file=Path("/run/root.key"),
     )
-    options = ServeOptions(store, "::1", 9220, Tls(Path("/a.pem"), Path("/b.pem")), workers=3, log_level="debug")
+    options = ServeOptions(
+        store,
+        "::1",
+        9220,
+        Tls(Path("/a.pem"), Path("/b.pem")),
+        trusted_proxies=Networks.parse("10.0.0.0/8,::1"),
+        workers=3,
+        log_level="debug",
+    )
     line = encode(Start(options, 2, 77, 5, Path("/dev/shm/numbers")))
     assert line.count(b"\n") == 1 and line.endswith(b"\n")
     assert to_worker(line) == Start(options, 2, 77, 5, Path("/dev/shm/numbers"))

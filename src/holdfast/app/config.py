@@ -25,6 +25,7 @@ from holdfast.model.limits import (
     NODE_SILENCE_SECONDS_DEFAULT,
     SCRUB_DAYS_DEFAULT,
 )
+from holdfast.model.networks import Networks
 from holdfast.observe.log_words import LogFormat, LogLevel
 from holdfast.server.tls import Tls
 
@@ -79,6 +80,8 @@ class ServeOptions:
     tls: Tls | None = None
     beyond_loopback: bool = field(default=False)
     """Whether others than this machine can connect."""
+    trusted_proxies: Networks = field(default_factory=Networks)
+    """Load balancers and reverse proxies in front of the service."""
     workers: int = 1
     """Processes that serve the same address."""
     body_budget_bytes: int = words.BODY_BUDGET_DEFAULT
@@ -124,6 +127,7 @@ def gather_from(sources: Sources) -> ServeOptions:
         port=port,
         tls=tls,
         beyond_loopback=beyond,
+        trusted_proxies=sources.value(words.TRUSTED_PROXIES),
         workers=sources.value(words.WORKERS),
         body_budget_bytes=sources.value(words.BODY_BUDGET),
         threads=sources.value(words.THREADS),

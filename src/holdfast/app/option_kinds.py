@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from holdfast.model.limits import KIB, MIB
+from holdfast.model.networks import Networks
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -178,6 +179,26 @@ class Truth(Option[bool]):
 
     def show(self, value: object) -> str | None:
         return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks(Option[Networks]):
+    """Addresses or CIDR blocks, joined with commas; a file may also give a list of strings."""
+
+    def from_text(self, text: str) -> Networks:
+        try:
+            return Networks.parse(text)
+        except ValueError as malformed:
+            raise Misfit(str(malformed)) from malformed
+
+    def from_toml(self, value: object) -> Networks:
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+            raise Misfit('it must be a string such as "10.0.0.0/8, 192.0.2.7", or a list of such strings')
+        return self.from_text(",".join(given))
+
+    def show(self, value: object) -> str | None:
+        return None if not value else str(value)
 
 
 def without_password(url: str) -> str:

@@ -9,7 +9,7 @@ options of each part are declared beside that part; here stand their words, and 
 import re
 from typing import get_args
 
-from holdfast.app.option_kinds import CatalogUrl, Number, Option, Place, Size, Text, Truth, Word
+from holdfast.app.option_kinds import Blocks, CatalogUrl, Number, Option, Place, Size, Text, Truth, Word
 from holdfast.app.unlock import KMS_CHECK_SECONDS_DEFAULT
 from holdfast.blobs.reserve import RESERVE_BYTES_DEFAULT
 from holdfast.catalog.postgres_options import CONNECTIONS_MAX_DEFAULT, SCHEMA_DEFAULT
@@ -24,6 +24,7 @@ from holdfast.model.limits import (
     PARITY_PERCENT_MAX,
     SCRUB_DAYS_DEFAULT,
 )
+from holdfast.model.networks import Networks
 from holdfast.observe.log_words import LogFormat, LogLevel
 
 HOST_DEFAULT, PORT_DEFAULT = "127.0.0.1", 9220
@@ -36,6 +37,7 @@ DATA = Place("data", None, is_folder=True)
 LISTEN = Text("listen", f"{HOST_DEFAULT}:{PORT_DEFAULT}")
 TLS_CERT, TLS_KEY = Place("tls_cert", None), Place("tls_key", None)
 INSECURE_HTTP = Truth("insecure_http", False)
+TRUSTED_PROXIES = Blocks("trusted_proxies", Networks())
 
 CATALOG = CatalogUrl("catalog", None, secret=True, unset="SQLite in DIR")
 CATALOG_SCHEMA = Text(
@@ -89,7 +91,7 @@ LOG_LEVEL = Word("log_level", "info", get_args(LogLevel))
 LOG_FORMAT = Word("log_format", "auto", get_args(LogFormat))
 
 OPTIONS: tuple[Option[object], ...] = (
-    DATA, LISTEN, TLS_CERT, TLS_KEY, INSECURE_HTTP,
+    DATA, LISTEN, TLS_CERT, TLS_KEY, INSECURE_HTTP, TRUSTED_PROXIES,
     CATALOG, CATALOG_SCHEMA, CATALOG_CONNECTIONS,
     BLOBS, S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, READ_CACHE,
     COMMIT_WINDOW, COMMIT_BYTES, COMMIT_LANES,

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.app.config import ServeOptions
+from holdfast.model.networks import Networks
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -76,7 +77,7 @@ def to_worker(line: bytes) -> ToWorker:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Path):
+    if isinstance(value, Path | Networks):
         return str(value)
     raise NotImplementedError(f"{type(value).__name__} does not travel to a worker")
 
@@ -84,4 +85,6 @@ def _plain(value: object) -> object:
 def _rich(kind: type, value: object) -> object:
     if kind is Path:
         return Path(str(value))
+    if kind is Networks:
+        return Networks.parse(str(value))
     raise NotImplementedError(f"{kind.__name__} does not travel to a worker")

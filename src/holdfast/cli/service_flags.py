@@ -27,6 +27,9 @@ class ServiceFlags:
         PEM file with the certificate's private key.
     insecure_http
         Allow others than this machine to connect without TLS.
+    trusted_proxies
+        Addresses or CIDR blocks of load balancers in front, joined with commas; by default none. They may have any
+        number of connections, and what they say of the client's address is believed.
     workers
         Processes that serve the same address; by default 1. More of them need Linux.
     catalog
@@ -90,6 +93,7 @@ class ServiceFlags:
     tls_cert: Annotated[str | None, Parameter(metavar="FILE")] = None
     tls_key: Annotated[str | None, Parameter(metavar="FILE")] = None
     insecure_http: Annotated[bool | None, Parameter(negative=())] = None
+    trusted_proxies: Annotated[str | None, Parameter(metavar="CIDR,...")] = None
     workers: Annotated[str | None, Parameter(metavar="N")] = None
     catalog: Annotated[str | None, Parameter(metavar="URL")] = None
     catalog_schema: Annotated[str | None, Parameter(metavar="NAME")] = None
