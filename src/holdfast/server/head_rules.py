@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from holdfast.model.errors import HoldfastError, InvalidInput
-
-HEADERS_MAX = 200
+from holdfast.model.limits import REQUEST_HEADERS_MAX
 
 
 class Refused(Exception):
@@ -21,10 +20,15 @@ def check_head(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
     if not target.startswith(b"/"):
         shown = target[:60].decode("latin-1")
         raise Refused("target", InvalidInput(f"the request target is {shown!r}: it must be a path beginning with '/'"))
-    if len(headers) > HEADERS_MAX:
-        raise Refused("head", InvalidInput(f"the request has {len(headers)} headers: send at most {HEADERS_MAX}"))
+    check_header_count(len(headers))
     encodings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     lengths = sum(name == b"content-length" for name, _ in headers)
     if (encodings and (encodings != [b"chunked"] or lengths)) or lengths > 1:
         remedy = "send either one Content-Length or one 'Transfer-Encoding: chunked'"
         raise Refused("framing", InvalidInput(f"the length of the body cannot be told: {remedy}"))
+
+
+def check_header_count(count: int) -> None:
+    """Nothing, or Refused; also for a head that is still coming, so that none grows in memory beyond the limit."""
+    if count > REQUEST_HEADERS_MAX:
+        raise Refused("head", InvalidInput(f"the request has over {REQUEST_HEADERS_MAX} headers: send fewer"))

@@ -25,7 +25,7 @@ from holdfast.observe.metrics import Metrics
 from holdfast.server.closing import refusal
 from holdfast.server.connection_options import ConnectionOptions
 from holdfast.server.exchange import Exchange
-from holdfast.server.head_rules import Refused, check_head
+from holdfast.server.head_rules import Refused, check_head, check_header_count
 
 PIPELINED_MAX = 16
 """Requests that may wait on one connection for the answers before them; no AWS client sends more than one."""
@@ -167,6 +167,7 @@ class HoldfastProtocol(HttpToolsProtocol):
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value.strip(b" \t")))
+        check_header_count(len(self.headers))
 
     def on_headers_complete(self) -> None:
         self._head_open = False

@@ -1,13 +1,15 @@
 """The Authorization header of SigV4, taken apart.
 
 Nothing here trusts what it reads: every field has a closed alphabet, and what does not fit is refused with the reason.
+What costs work is counted before the work is done: its sender has proved nothing yet.
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from holdfast.model.errors import Denied
+from holdfast.model.errors import Denied, InvalidInput
+from holdfast.model.limits import QUERY_PAIRS_MAX, SIGNED_HEADERS_MAX
 from holdfast.sigv4.signature import ALGORITHM, TERMINATOR
 from holdfast.wire.message import RequestHead
 
@@ -18,6 +20,7 @@ _SCOPE_WORD = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 _ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9_\-.+=@:]{1,128}")
 _SIGNED_HEADERS = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~]+(?:;[a-z0-9!#$%&'*+\-.^_`|~]+)*")
 _PREFIX = ALGORITHM + " "
+_USUAL_NAMES_BYTES_MAX = 512
 # What every SDK sends, recognised in one step; all else takes the slow way, which finds the words for what is wrong.
 _USUAL = re.compile(
     rf"{_PREFIX}Credential=({_ACCESS_KEY_ID.pattern})/({_DATE.pattern})/({_SCOPE_WORD.pattern})/({_SCOPE_WORD.pattern})"
@@ -42,7 +45,13 @@ class Credential:
 
 
 def parse_authorization(head: RequestHead) -> Credential:
-    """The credential of a request's one Authorization header. Raises Denied, saying what is missing or malformed."""
+    """The credential of a request's one Authorization header.
+
+    Raises Denied, saying what is missing or malformed, or InvalidInput for more of something than is taken.
+    """
+    pairs = head.raw_query.count(b"&") + 1
+    if pairs > QUERY_PAIRS_MAX:
+        raise InvalidInput(f"the query has {pairs} parameters: send at most {QUERY_PAIRS_MAX}")
     authorizations = head.header_values(b"authorization")
     presigned = _is_presigned(head.raw_query)
     if not authorizations:
@@ -109,11 +118,21 @@ def _credential(fields: dict[str, str]) -> Credential:
     )
 
 
-@lru_cache(maxsize=64)
 def _signed_headers(text: str) -> tuple[bytes, ...]:
+    # Only usual lengths are remembered: what strangers send must not stay.
+    return _usual_signed_headers(text) if len(text) <= _USUAL_NAMES_BYTES_MAX else _split_signed_headers(text)
+
+
+def _split_signed_headers(text: str) -> tuple[bytes, ...]:
+    count = text.count(";") + 1
+    if count > SIGNED_HEADERS_MAX:
+        raise InvalidInput(f"SignedHeaders names {count} headers: sign at most {SIGNED_HEADERS_MAX}")
     if not _SIGNED_HEADERS.fullmatch(text):
         raise Denied("SignedHeaders is malformed: it must be lower-case header names joined with ';'")
     names = text.encode("ascii").split(b";")
     if sorted(set(names)) != names:
         raise Denied("SignedHeaders must be in alphabetical order and name each header once")
     return tuple(names)
+
+
+_usual_signed_headers = lru_cache(maxsize=64)(_split_signed_headers)

@@ -14,6 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _HTTP_PATH = re.compile(rb"[A-Za-z0-9\-._~/%]*")
+_UNRESERVED = re.compile(rb"[A-Za-z0-9\-._~]*")
+# A table of all bytes: strangers choose what is encoded, and this is several times quicker than urllib's quote.
+_QUERY_BYTES = tuple(quote_from_bytes(bytes([byte]), safe="").encode("ascii") for byte in range(256))
+_PATH_BYTES = tuple(b"/" if byte == ord("/") else encoded for byte, encoded in enumerate(_QUERY_BYTES))
+_EMPTY_SEGMENTS = re.compile(rb"/(?:\.?/)+")
 _NOT_NORMAL = re.compile(rb"/\.{0,2}(?:/|$)")
 
 
@@ -23,13 +28,13 @@ def encode_path(raw_path: bytes) -> bytes:
         return b"/"
     if _HTTP_PATH.fullmatch(raw_path):
         return raw_path.replace(b"%", b"%25")
-    return quote_from_bytes(raw_path, safe="/").encode("ascii")
+    return _encode(raw_path, _PATH_BYTES)
 
 
 def normalise_path(raw_path: bytes) -> bytes:
     """`raw_path` without `.`, `..` and empty segments, as AWS's own signers remove them before they encode."""
     kept: list[bytes] = []
-    for segment in raw_path.split(b"/"):
+    for segment in _EMPTY_SEGMENTS.sub(b"/", raw_path).split(b"/"):
         if segment == b"..":
             if kept:
                 kept.pop()
@@ -76,7 +81,12 @@ def recode_query(raw_query: bytes) -> bytes:
 
 
 def _recode(part: bytes) -> bytes:
-    return quote_from_bytes(unquote_to_bytes(part), safe="").encode("ascii")
+    decoded = unquote_to_bytes(part) if b"%" in part else part
+    return decoded if _UNRESERVED.fullmatch(decoded) else _encode(decoded, _QUERY_BYTES)
+
+
+def _encode(raw: bytes, table: tuple[bytes, ...]) -> bytes:
+    return b"".join([table[byte] for byte in raw])
 
 
 def fold(value: bytes) -> bytes:
@@ -89,14 +99,14 @@ def header_block(headers: Iterable[tuple[bytes, bytes]], signed_headers: Sequenc
 
     Values of a repeated name are joined with ',' in the order received. None if a signed header is not there.
     """
-    values: dict[bytes, bytes] = {}
+    values: dict[bytes, list[bytes]] = {name: [] for name in signed_headers}
     for name, value in headers:
-        if name in signed_headers:
-            values[name] = values[name] + b"," + fold(value) if name in values else fold(value)
-    try:
-        return b"".join([name + b":" + values[name] + b"\n" for name in signed_headers])
-    except KeyError:
+        found = values.get(name)
+        if found is not None:
+            found.append(fold(value))
+    if not all(values.values()):
         return None
+    return b"".join([name + b":" + b",".join(values[name]) + b"\n" for name in signed_headers])
 
 
 def canonical_request(

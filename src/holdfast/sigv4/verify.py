@@ -61,7 +61,7 @@ def verify(head: RequestHead, credential: Credential, secret: str, payload_hash:
             " both must be of the same day (UTC)"
         )
     signed = credential.signed_headers
-    _check_signed(head, signed, dated_by)
+    _check_signed(head, frozenset(signed), dated_by)
     block = canonical.header_block(head.headers, signed)
     if block is None:
         present = {name for name, _ in head.headers}
@@ -86,8 +86,9 @@ def _matches(
     claimed: str,
 ) -> bool:
     method = head.method.encode("utf-8", "surrogatepass")
+    queries = list(canonical.query_candidates(head.raw_query))
     for path in canonical.path_candidates(head.raw_path):
-        for query in canonical.query_candidates(head.raw_query):
+        for query in queries:
             request = canonical.canonical_request(method, path, query, block, signed, payload)
             to_sign = signature.string_to_sign(timestamp_text, scope, request)
             if hmac.compare_digest(signature.signature(key, to_sign), claimed):
@@ -95,7 +96,7 @@ def _matches(
     return False
 
 
-def _check_signed(head: RequestHead, signed: tuple[bytes, ...], dated_by: bytes) -> None:
+def _check_signed(head: RequestHead, signed: frozenset[bytes], dated_by: bytes) -> None:
     for required in (b"host", dated_by):
         if required not in signed:
             raise Denied(f"the header {required.decode('ascii')} is not signed: name it in SignedHeaders")
