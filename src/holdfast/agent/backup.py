@@ -18,6 +18,7 @@ from holdfast.agent.scan import Entry, Ignored, Options, Unseen
 from holdfast.agent.source import Source, open_source
 from holdfast.agent.upload_large import LargeFiles
 from holdfast.agent.upload_small import Names, SmallFiles, Unit, is_large
+from holdfast.agent.xattrs import MetadataBlob
 from holdfast.client.api import Api
 from holdfast.model.clock import Clock
 from holdfast.model.limits import MIB
@@ -48,7 +49,7 @@ def back_up(api: Api, plan: Plan, tally: Tally[BackupReport], clock: Clock) -> N
     opened = open_source(plan.path)
     job = claim(api, plan.vault, plan.source)
     report.job_id, report.resumed, report.base_recovery_point_arn = job.id, job.resumed, job.base
-    _Run(api, plan, job, tally, clock).send(opened)
+    _Run(api, plan, opened, job, tally, clock).send()
     committed = api.commit_backup_job(job.id, drop_open_uploads=True)
     report.recovery_point_arn = committed.recovery_point_arn
     report.objects_total, report.bytes_total = committed.object_count, committed.bytes
@@ -56,18 +57,22 @@ def back_up(api: Api, plan: Plan, tally: Tally[BackupReport], clock: Clock) -> N
 
 
 class _Run:
-    def __init__(self, api: Api, plan: Plan, job: Job, tally: Tally[BackupReport], clock: Clock) -> None:
+    def __init__(
+        self, api: Api, plan: Plan, source: Source, job: Job, tally: Tally[BackupReport], clock: Clock
+    ) -> None:
         self._api = api
         self._plan = plan
+        self._source = source
         self._job = job
         self._tally = tally
+        about = MetadataBlob(cut=cut.PARAMETERS, root=source.root)
         exchange: Exchange = Batched(api) if plan.batches else OneByOne(api)
         self._unit = Unit()
         self._names = Names()
         self._chunk_crew = Crew("chunk", plan.chunk_threads, plan.chunk_threads)
         self._file_crew = Crew("file", plan.file_threads, plan.file_threads)
         self._small_crew = Crew("small", plan.small_threads, 2)
-        self._small = SmallFiles(exchange, job.id, tally, clock, self._hand_out_large)
+        self._small = SmallFiles(exchange, job.id, tally, clock, self._hand_out_large, about)
         self._large = LargeFiles(
             api,
             job.id,
@@ -75,15 +80,16 @@ class _Run:
             ByteBudget(BYTES_IN_FLIGHT_MAX),
             tally,
             clock,
+            about,
             ask_first=job.resumed or job.base is not None,
         )
 
-    def send(self, source: Source) -> None:
-        """Bring the job view to what `source` holds now; all of it durable on return."""
+    def send(self) -> None:
+        """Bring the job view to what the source holds now; all of it durable on return."""
         crews = (self._chunk_crew, self._file_crew, self._small_crew)
         with self._chunk_crew, self._file_crew, self._small_crew:
             try:
-                self._differences(source)
+                self._differences()
                 self._flush_unit()
                 self._flush_names()
                 # Small units may still hand out a file that grew, so they come first.
@@ -94,11 +100,11 @@ class _Run:
                     crew.fail(error)
                 raise
 
-    def _differences(self, source: Source) -> None:
+    def _differences(self) -> None:
         # What is damaged in the store counts as changed: sent once more, it is whole in every recovery point.
         view = ((it.name, None if it.damaged else it.metadata) for it in listing(self._api, self._job.id))
         counts = _Counts(self._tally)
-        for verdict, subject in compare(source.events(self._plan.scan), view):
+        for verdict, subject in compare(self._source.events(self._plan.scan), view):
             if isinstance(subject, Entry):
                 counts.saw(subject, verdict is Verdict.SAME)
                 if verdict is not Verdict.SAME:

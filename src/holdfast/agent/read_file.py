@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from holdfast.agent import xattrs
 from holdfast.agent.attributes import describe
 from holdfast.agent.scan import Entry
+from holdfast.agent.xattrs import MetadataBlob
 from holdfast.model.clock import Clock
 from holdfast.model.limits import MIB
 
@@ -46,17 +47,20 @@ class Whole:
     unrest: bool = False
 
 
-def read_entry(entry: Entry, clock: Clock, cut: str) -> Whole:
-    """Contents and attributes of `entry`. Raises OSError (unreadable), Vanished or Grown."""
+def read_entry(entry: Entry, clock: Clock, about: MetadataBlob) -> Whole:
+    """Contents and attributes of `entry`; with `about` if it is the source's top. Raises OSError, Vanished or Grown."""
+    top = about if entry.is_top else None
     try:
         if entry.kind == "f":
-            return _read_file(entry, clock)
+            return _read_file(entry, clock, top)
         if entry.kind == "d":
-            return _read_directory(entry, cut)
+            return _read_directory(entry, top)
         if entry.kind == "l":
             target = os.fsencode(os.readlink(entry.leaf, dir_fd=entry.directory.fd))
-            return Whole(describe(entry.status, "l", size=len(target)), target, None)
-        return Whole(describe(entry.status, entry.kind), None, None)
+            return Whole(
+                describe(entry.status, "l", size=len(target)), target, None if top is None else xattrs.encode(top)
+            )
+        return Whole(describe(entry.status, entry.kind), None, None if top is None else xattrs.encode(top))
     except OSError as error:
         if error.errno == errno.ENOENT or (error.errno == errno.EINVAL and entry.kind == "l"):
             raise Vanished(entry.name) from error
@@ -100,7 +104,7 @@ def begin(status: os.stat_result, clock: Clock) -> int:
     return clock.now_us()
 
 
-def _read_file(entry: Entry, clock: Clock) -> Whole:
+def _read_file(entry: Entry, clock: Clock, top: MetadataBlob | None) -> Whole:
     fd = open_file(entry)
     try:
         before = entry.status
@@ -119,7 +123,7 @@ def _read_file(entry: Entry, clock: Clock) -> Whole:
             os.lseek(fd, 0, os.SEEK_SET)
         read_again = not rested or too_fresh(after, began_us)
         metadata = describe(after, "f", size=len(data), read_again=read_again)
-        return Whole(metadata, data or None, xattrs.read(fd), unrest=not rested)
+        return Whole(metadata, data or None, xattrs.read(fd, top), unrest=not rested)
     finally:
         os.close(fd)
 
@@ -139,7 +143,7 @@ def _read_all(fd: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _read_directory(entry: Entry, cut: str) -> Whole:
+def _read_directory(entry: Entry, top: MetadataBlob | None) -> Whole:
     metadata = describe(entry.status, "d")
     try:
         directory = entry.directory.open(entry.leaf)
@@ -147,6 +151,4 @@ def _read_directory(entry: Entry, cut: str) -> Whole:
         if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.ENOENT):
             raise Vanished(entry.name) from error
         return Whole(metadata, None, None)  # unreadable: its name and attributes are known all the same
-    if entry.name == "/":
-        return Whole(metadata, None, xattrs.read_root(directory.fd, cut))
-    return Whole(metadata, None, xattrs.read(directory.fd))
+    return Whole(metadata, None, xattrs.read(directory.fd, top))

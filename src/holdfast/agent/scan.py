@@ -39,16 +39,22 @@ class Options:
 
 
 class Entry:
-    """One thing to back up: its object name, where to open it (`directory`, `leaf`) and its status when scanned."""
+    """One thing to back up: its object name, where to open it (`directory`, `leaf`) and its status when scanned.
 
-    __slots__ = ("directory", "kind", "leaf", "name", "status")
+    `is_top` says that it stands for the source itself: the root directory, or the only file.
+    """
 
-    def __init__(self, name: str, directory: Directory, leaf: str, status: os.stat_result, kind: str) -> None:
+    __slots__ = ("directory", "is_top", "kind", "leaf", "name", "status")
+
+    def __init__(
+        self, name: str, directory: Directory, leaf: str, status: os.stat_result, kind: str, is_top: bool = False
+    ) -> None:
         self.name = name
         self.directory = directory
         self.leaf = leaf
         self.status = status
         self.kind = kind
+        self.is_top = is_top
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def scan_one(directory: Directory, leaf: str) -> Iterator[Event]:
     status = os.stat(leaf, dir_fd=directory.fd, follow_symlinks=False)
     name = names.escape(leaf)
     kind = kind_of(status)
-    yield Ignored(name) if kind is None else Entry(name, directory, leaf, status, kind)
+    yield Ignored(name) if kind is None else Entry(name, directory, leaf, status, kind, is_top=True)
 
 
 class _Scan:
@@ -119,7 +125,7 @@ class _Scan:
                 self._stack.pop()
                 yield Unseen(level.prefix, "the directory was replaced while it was being read", subtree=True)
             elif key == names.ROOT:
-                yield Entry(names.ROOT, self._root, ".", os.fstat(self._root.fd), "d")
+                yield Entry(names.ROOT, self._root, ".", os.fstat(self._root.fd), "d", is_top=True)
             elif key[-1] == "/":
                 yield from self._descend(level, key)
             else:

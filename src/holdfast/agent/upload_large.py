@@ -17,6 +17,7 @@ from holdfast.agent.crew import ByteBudget, Crew
 from holdfast.agent.read_file import Vanished, begin, open_file, same, too_fresh
 from holdfast.agent.report import BackupReport, Tally
 from holdfast.agent.scan import Entry
+from holdfast.agent.xattrs import MetadataBlob
 from holdfast.client.api import Api
 from holdfast.model import checksum
 from holdfast.model.clock import Clock
@@ -36,6 +37,7 @@ class LargeFiles:
         budget: ByteBudget,
         tally: Tally[BackupReport],
         clock: Clock,
+        about: MetadataBlob,
         *,
         ask_first: bool,
     ) -> None:
@@ -45,6 +47,7 @@ class LargeFiles:
         self.budget = budget
         self.tally = tally
         self._clock = clock
+        self._about = about
         self._ask_first = ask_first
         self._sent: set[bytes] = set()
         self._sent_lock = Lock()
@@ -67,7 +70,8 @@ class LargeFiles:
                 if rested or not attempts_left:
                     break
             read_again = not rested or too_fresh(after, began_us)
-            upload.complete(describe(after, "f", size=size, read_again=read_again), xattrs.read(fd))
+            about = self._about if entry.is_top else None
+            upload.complete(describe(after, "f", size=size, read_again=read_again), xattrs.read(fd, about))
             return not rested
         finally:
             os.close(fd)

@@ -6,11 +6,11 @@ caught here, so it can never pass for an unreadable file.
 
 from collections.abc import Callable
 
-from holdfast.agent import cut
 from holdfast.agent.exchange import Exchange
 from holdfast.agent.read_file import SMALL_BYTES_MAX, Grown, Vanished, read_entry
 from holdfast.agent.report import BackupReport, Tally
 from holdfast.agent.scan import Entry
+from holdfast.agent.xattrs import MetadataBlob
 from holdfast.model.clock import Clock
 from holdfast.model.limits import KIB, MIB
 from holdfast.wire.batch import PutRecord
@@ -74,12 +74,14 @@ class SmallFiles:
         tally: Tally[BackupReport],
         clock: Clock,
         large: Callable[[Entry, bool], None],
+        about: MetadataBlob,
     ) -> None:
         self._exchange = exchange
         self._job_id = job_id
         self._tally = tally
         self._clock = clock
         self._large = large
+        self._about = about
 
     def send(self, unit: Unit) -> None:
         """Read and store the entries of `unit`. What cannot be read is named in the report."""
@@ -101,7 +103,7 @@ class SmallFiles:
 
     def _record(self, entry: Entry, known: bool) -> PutRecord | None:
         try:
-            whole = read_entry(entry, self._clock, cut.PARAMETERS)
+            whole = read_entry(entry, self._clock, self._about)
         except Vanished:
             self._tally.warn(f"{entry.name}: vanished before it could be read")
             return None

@@ -17,19 +17,29 @@ _NONE_HERE = (errno.ENOTSUP, errno.ENODATA, errno.EPERM, errno.ENOENT, errno.EIN
 
 
 class MetadataBlob(msgspec.Struct, omit_defaults=True):
-    """What does not fit into a metadata string. `cut` tells the chunking parameters (root object only)."""
+    """What does not fit into a metadata string. All but `xattrs` is about the whole backup, and at its top object only.
+
+    `cut` tells the chunking parameters, `root` the absolute path that names are relative to (agent.source).
+    """
 
     xattrs: dict[str, bytes] = {}
     cut: str | None = None
+    root: str | None = None
 
 
+_EMPTY = MetadataBlob()
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(MetadataBlob)
 
 
-def read(fd: int) -> bytes | None:
-    """The metadata blob of an open file or directory, or None where it has no attributes to keep. Raises OSError."""
-    return encode(MetadataBlob(xattrs=_listed(fd)))
+def read(fd: int, about: MetadataBlob | None = None) -> bytes | None:
+    """The metadata blob of an open file or directory, or None where it has no attributes to keep. Raises OSError.
+
+    `about` is what it says of the whole backup, if it is the top object of one.
+    """
+    return encode(
+        MetadataBlob(xattrs=_listed(fd)) if about is None else msgspec.structs.replace(about, xattrs=_listed(fd))
+    )
 
 
 def _listed(fd: int) -> dict[str, bytes]:
@@ -42,14 +52,9 @@ def _listed(fd: int) -> dict[str, bytes]:
     return {name: os.getxattr(fd, name) for name in names if name.startswith(_KEPT_PREFIX) or name in _KEPT}
 
 
-def read_root(fd: int, cut: str) -> bytes:
-    """The metadata blob of the source's root: its attributes, and the chunking parameters of the whole backup."""
-    return _encoder.encode(MetadataBlob(xattrs=_listed(fd), cut=cut))
-
-
 def encode(blob: MetadataBlob) -> bytes | None:
     """The bytes of a blob, or None for one that says nothing."""
-    return _encoder.encode(blob) if blob.xattrs or blob.cut else None
+    return _encoder.encode(blob) if blob != _EMPTY else None
 
 
 def decode(blob: bytes) -> MetadataBlob:
