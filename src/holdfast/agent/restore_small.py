@@ -149,6 +149,10 @@ def named(tally: Tally[RestoreReport], name: str, write: Callable[[], None]) -> 
             raise Unavailable(f"{name} cannot be written: {error.strerror}; make room and restore again") from error
         tally.problem(name, error.strerror or str(error))
         return False
+    except (OverflowError, ValueError) as absurd:
+        # What no file can have (a size beyond 64 bits, a device number that does not exist) is this object's damage.
+        tally.problem(name, f"its attributes are damaged: {absurd}")
+        return False
     return True
 
 

@@ -47,25 +47,37 @@ def ls(
     from holdfast.agent.points import choose
     from holdfast.agent.selection import selected
     from holdfast.app.connect import connect
+    from holdfast.cli.output import DONE, PARTLY
 
     with connect(store, os.environ) as connection:
         api = connection.api
         job_id = api.start_restore_job(choose(api, source, point, vault).recovery_point_arn)
         try:
+            damaged = 0
             for stored in selected(api, job_id, paths):
-                _print(stored, json=json)
+                damaged += not _print(stored, json=json)
         finally:
             api.complete_restore_job(job_id)
-    return 0
+    return PARTLY if damaged else DONE
 
 
-def _print(stored: "Stored", *, json: bool) -> None:
+def _print(stored: "Stored", *, json: bool) -> bool:
+    """One line; whether the object's attributes could be read."""
     import msgspec
 
     from holdfast.agent.attributes import parse
-    from holdfast.cli.output import when
+    from holdfast.cli.output import warn, when
+    from holdfast.model.errors import InvalidInput
 
-    found = parse(stored.metadata)
+    try:
+        found = parse(stored.metadata)
+    except InvalidInput as unreadable:
+        if json:
+            print(msgspec.json.encode({"name": stored.name, "damaged": unreadable.message}).decode())
+        else:
+            print(f"{'damaged':10} {'-':>6} {'-':>6} {stored.size:>12} {'-':25}  {stored.name}")
+        warn(f"{stored.name}: {unreadable.message}")
+        return False
     if json:
         known = {} if found is None else {name: getattr(found, name) for name in ("kind", "mode", "uid", "gid")}
         times = {} if found is None else {"mtime_ns": found.mtime_ns}
@@ -77,3 +89,4 @@ def _print(stored: "Stored", *, json: bool) -> None:
     else:
         mode, changed = stat.filemode(found.mode), when(found.mtime_ns / 1e9)
         print(f"{mode} {found.uid:>6} {found.gid:>6} {found.size:>12} {changed}  {stored.name}")
+    return True

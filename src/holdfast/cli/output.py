@@ -37,10 +37,13 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 
 def when(seconds: float | None) -> str | None:
-    """A time of the wire (seconds since 1970) as local time with its offset."""
+    """A time of the wire (seconds since 1970) as local time with its offset; `@SECONDS` beyond the calendar."""
     if seconds is None:
         return None
-    return datetime.datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")
+    try:
+        return datetime.datetime.fromtimestamp(seconds).astimezone().isoformat(sep=" ", timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return f"@{seconds:.0f}"
 
 
 def size(count: int | None) -> str | None:
