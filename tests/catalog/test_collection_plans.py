@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from holdfast.catalog import sql
+from holdfast.catalog import packs, sql
 from holdfast.catalog.sqlite import SqliteCatalog
+from holdfast.catalog.transaction import Tx
 from tests.upkeep.ledger import Ledger
 
 SMALL_TABLES = ("condemned", "doomed_packs", "late_packs", "holds", "writers", "stretch", "n")
@@ -61,3 +63,17 @@ def test_no_statement_of_collection_reads_what_is_kept(ledger: Ledger, noun: str
         for line in plan(ledger, noun, name):
             if line.startswith("SCAN "):
                 assert line.split()[1] in SMALL_TABLES or line.endswith(WAITING), (name, line)
+
+
+def test_a_late_pack_that_a_clock_from_the_future_noted_is_looked_for_once_more_all_the_same(tmp_path: Path) -> None:
+    ledger = Ledger(SqliteCatalog(tmp_path / "catalog"))
+
+    def note(tx: Tx) -> None:
+        tx.insert(
+            "late_packs", ("uid", "vault_uid", "since_us"), [(b"a", b"v", 5), (b"b", b"v", 50), (b"c", b"v", 500)]
+        )
+
+    ledger.write(note)
+    with ledger.catalog.snapshot() as tx:
+        assert sorted(pack.uid for pack in packs.late(tx, 10, 100, 9)) == [b"a", b"c"]
+    ledger.catalog.close()

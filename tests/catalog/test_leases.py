@@ -53,7 +53,12 @@ def test_a_touch_is_due_every_thirty_seconds_or_twenty_times_in_a_short_lease() 
     assert touch_due(NOW, LEASE, NOW + 30 * SECOND)
     assert not touch_due(NOW, 60 * SECOND, NOW + 3 * SECOND - 1)
     assert touch_due(NOW, 60 * SECOND, NOW + 3 * SECOND)
-    assert not touch_due(NOW, LEASE, NOW - SECOND)  # a clock that was set back
+    assert not touch_due(NOW, LEASE, NOW - SECOND)  # clocks of two nodes
+
+
+def test_a_touch_from_a_clock_that_was_put_back_is_due_again_at_once() -> None:
+    assert touch_due(NOW + 400 * 24 * 3600 * SECOND, LEASE, NOW)
+    assert touch_due(NOW + 30 * SECOND, LEASE, NOW)
 
 
 def test_a_lease_is_over_after_its_last_microsecond() -> None:

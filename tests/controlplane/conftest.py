@@ -52,7 +52,7 @@ class Hands:
             options=Options(job_lease_seconds=3600),
         )
         self.handlers = ControlPlane(plane).handlers()
-        self.expiry = Expiry(self.catalog, self.writes)
+        self.expiry = Expiry(self.catalog, self.writes, monotonic=lambda: self.time_us / 1e6)
 
     def now_us(self) -> int:
         return self.time_us

@@ -1,11 +1,17 @@
-"""Recovery points as people ask for them: by source, the latest one, or by ARN."""
+"""Recovery points as people ask for them: by source, the latest one, or by ARN.
 
-from collections.abc import Iterator
+Their order is the order in which they were committed, never that of their times: a clock that was wrong for an hour
+would else name the wrong one as the latest for years (docs/adr/0064). The service lists each vault in that order.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
 
 from holdfast.client.answers import RecoveryPoint
 from holdfast.client.api import Api
 from holdfast.model.arn import source_arn, source_name
 from holdfast.model.errors import NotFound
+from holdfast.model.limits import CLOCK_SKEW_SECONDS_MAX
 
 LATEST = "latest"
 _WHOLE = (None, "COMPLETED", "AVAILABLE")
@@ -13,19 +19,44 @@ _SOURCES_NAMED_MAX = 10
 
 
 def recovery_points(api: Api, source: str | None, vault: str | None) -> list[RecoveryPoint]:
-    """The recovery points of `source` (None: of all), in `vault` (None: in all), oldest first."""
-    return sorted(_found(api, source, vault), key=lambda point: (point.creation_date or 0.0, point.recovery_point_arn))
-
-
-def _found(api: Api, source: str | None, vault: str | None) -> Iterator[RecoveryPoint]:
+    """The recovery points of `source` (None: of all), in `vault` (None: in all), those committed first first."""
     resource = None if source is None else source_arn(source)
     vaults = [vault] if vault is not None else [one.backup_vault_name for one in api.list_vaults()]
-    for name in vaults:
-        yield from api.list_recovery_points_by_vault(name, resource_arn=resource)
+    return merged([list(api.list_recovery_points_by_vault(name, resource_arn=resource)) for name in vaults])
+
+
+def merged(vaults: Iterable[Sequence[RecoveryPoint]]) -> list[RecoveryPoint]:
+    """The points of several vaults, each given newest first as the service lists it, in one order, oldest first.
+
+    No two points of a vault change places. Between vaults only times can decide; a point whose time is later than that
+    of one committed after it in the same vault counts as made when that one was.
+    """
+    dated: list[list[tuple[float, RecoveryPoint]]] = []
+    for newest_first in vaults:
+        latest = float("inf")
+        points = []
+        for point in newest_first:
+            latest = min(latest, _time(point))
+            points.append((latest, point))
+        dated.append(points[::-1])
+    return [point for _, point in heapq.merge(*dated, key=lambda one: one[0])]
+
+
+def ahead_of(points: Iterable[RecoveryPoint], now_us: int) -> list[RecoveryPoint]:
+    """Those whose times lie ahead of `now_us` by more than clocks differ: a clock was wrong then, or is now."""
+    until = now_us / 1e6 + CLOCK_SKEW_SECONDS_MAX
+    return [point for point in points if _time(point) > until]
+
+
+def _time(point: RecoveryPoint) -> float:
+    return point.completion_date or point.creation_date or 0.0
 
 
 def choose(api: Api, source: str | None, point: str, vault: str | None) -> RecoveryPoint:
-    """What `point` (an ARN or 'latest') means for `source`. Raises NotFound, naming what there is."""
+    """What `point` (an ARN, or 'latest': the one committed last) means for `source`.
+
+    Raises NotFound, naming what there is.
+    """
     points = [one for one in recovery_points(api, source, vault) if one.status in _WHOLE]
     if point != LATEST:
         for one in points:

@@ -154,9 +154,13 @@ def forget_doomed(tx: Tx, uids: Sequence[bytes]) -> None:
     tx.run_of(_SQL["forget_doomed"], uids)
 
 
-def late(tx: Tx, before_us: int, limit: int) -> list[DoomedPack]:
-    """Packs that were given up before `before_us` when nothing of them was there."""
-    return [DoomedPack(*row) for row in tx.all(_SQL["late"], {"before_us": before_us, "limit": limit})]
+def late(tx: Tx, before_us: int, beyond_us: int, limit: int) -> list[DoomedPack]:
+    """Packs that were given up before `before_us` when nothing of them was there.
+
+    Those that bear a time beyond `beyond_us` too: a clock was wrong then.
+    """
+    params = {"before_us": before_us, "beyond_us": beyond_us, "limit": limit}
+    return [DoomedPack(*row) for row in tx.all(_SQL["late"], params)]
 
 
 def forget_late(tx: Tx, uids: Sequence[bytes]) -> None:

@@ -122,6 +122,16 @@ def move(tx: Tx, job_no: int, state: RestoreJobState, message: str | None, finis
     return tx.run(_SQL["move"], params) == 1
 
 
+def ahead(tx: Tx, now_us: int, limit: int) -> list[int]:
+    """Numbers of running jobs whose last touch lies further ahead than their lease is long."""
+    return [int(row[0]) for row in tx.all(_SQL["ahead"], {"now_us": now_us, "limit": limit})]
+
+
+def touch_running(tx: Tx, now_us: int) -> None:
+    """Begins the leases of all running jobs again."""
+    tx.run(_SQL["touch_running"], {"now_us": now_us})
+
+
 def overdue(tx: Tx, now_us: int, limit: int) -> list[str]:
     """Ids of running restore jobs whose lease has ended."""
     return [str(row[0]) for row in tx.all(_SQL["overdue"], {"now_us": now_us, "limit": limit})]

@@ -47,11 +47,14 @@ def ls(
     from holdfast.agent.points import choose
     from holdfast.agent.selection import selected
     from holdfast.app.connect import connect
+    from holdfast.cli.ahead import warn_of_points_ahead
     from holdfast.cli.output import DONE, PARTLY
 
     with connect(store, os.environ) as connection:
         api = connection.api
-        job_id = api.start_restore_job(choose(api, source, point, vault).recovery_point_arn)
+        chosen = choose(api, source, point, vault)
+        warn_of_points_ahead([chosen])
+        job_id = api.start_restore_job(chosen.recovery_point_arn)
         try:
             damaged = 0
             for stored in selected(api, job_id, paths):

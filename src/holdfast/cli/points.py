@@ -17,7 +17,9 @@ def points(
     store: Path | None = None,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
-    """List recovery points, oldest first.
+    """List recovery points in the order in which they were committed, the latest last.
+
+    A source's last one is its latest, also where a clock was wrong and a time says otherwise.
 
     Examples:
 
@@ -38,11 +40,13 @@ def points(
     """
     from holdfast.agent.points import recovery_points
     from holdfast.app.connect import connect
+    from holdfast.cli.ahead import warn_of_points_ahead
     from holdfast.cli.output import print_json, print_table, size, when
     from holdfast.model.arn import source_name
 
     with connect(store, os.environ) as connection:
         found = recovery_points(connection.api, source, vault)
+    warn_of_points_ahead(found)
     if json:
         print_json([{"Source": source_name(point.resource_arn or ""), **_members(point)} for point in found])
         return 0

@@ -38,7 +38,7 @@ def restore(
     to
         The directory to restore into; it is made if it does not exist.
     point
-        The ARN of a recovery point, or 'latest'.
+        The ARN of a recovery point, or 'latest': the one that was committed last.
     vault
         Look in this vault only. By default in all.
     store
@@ -55,6 +55,7 @@ def restore(
     from holdfast.agent.progress import restore_line, shown
     from holdfast.agent.report import RestoreReport, Tally
     from holdfast.app.connect import connect
+    from holdfast.cli.ahead import warn_of_points_ahead
     from holdfast.cli.run_result import print_restore, stopped
     from holdfast.model.clock import SystemClock
     from holdfast.model.errors import HoldfastError
@@ -64,6 +65,7 @@ def restore(
         api = connection.api
         try:
             chosen = choose(api, source, point, vault)
+            warn_of_points_ahead([chosen])
             plan = agent.Plan(chosen.recovery_point_arn, to, paths, batch)
             with shown("restore", lambda: restore_line(tally.report), quiet=quiet or json):
                 agent.restore(api, plan, tally, SystemClock())

@@ -17,6 +17,6 @@ def touch_due(touched_us: int, lease_us: int, now_us: int) -> bool:
     """Whether a use at `now_us` should be written down.
 
     Twenty times in a lease, or every 30 seconds if that is more often: a job in use writes next to nothing, and never
-    comes near the end of its lease.
+    comes near the end of its lease. A touch that lies as far ahead was written by a clock that has been put back.
     """
-    return now_us - touched_us >= min(_TOUCH_US_MAX, lease_us // _TOUCHES_PER_LEASE)
+    return abs(now_us - touched_us) >= min(_TOUCH_US_MAX, lease_us // _TOUCHES_PER_LEASE)

@@ -54,7 +54,7 @@ class Doom:
     def _remove_late(self, now_us: int) -> Gain | None:
         """Once more removes what was not there when it was removed, a day later: no argument rests on the time."""
         with self.catalog.snapshot() as tx:
-            late = packs.late(tx, now_us - _LATE_US, _PACKS_PER_STEP)
+            late = packs.late(tx, now_us - _LATE_US, now_us + _LATE_US, _PACKS_PER_STEP)
         if not late:
             return None
         freed = sum([self._remove(pack) for pack in late])

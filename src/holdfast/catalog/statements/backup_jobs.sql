@@ -48,6 +48,14 @@ UPDATE backup_jobs SET touched_us = :now_us WHERE job_no = :job_no;
 UPDATE backup_jobs SET state = :state, message = :message, finished_us = :finished_us
 WHERE job_no = :job_no AND state IN ('RUNNING', 'COMMITTING');
 
+-- Jobs that were touched further ahead than their lease is long: a clock has been put back since.
+-- name: ahead
+SELECT job_no FROM backup_jobs WHERE state IN ('RUNNING', 'COMMITTING') AND touched_us > :now_us + lease_us LIMIT :limit;
+
+-- Every job that runs begins its lease again.
+-- name: touch_running
+UPDATE backup_jobs SET touched_us = :now_us WHERE state IN ('RUNNING', 'COMMITTING');
+
 -- name: overdue
 SELECT uid FROM backup_jobs WHERE state IN ('RUNNING', 'COMMITTING') AND touched_us + lease_us < :now_us LIMIT :limit;
 

@@ -88,7 +88,7 @@ SELECT uid, vault_uid FROM doomed_packs LIMIT :limit;
 DELETE FROM doomed_packs WHERE uid IN (:each);
 
 -- name: late
-SELECT uid, vault_uid FROM late_packs WHERE since_us < :before_us LIMIT :limit;
+SELECT uid, vault_uid FROM late_packs WHERE since_us < :before_us OR since_us > :beyond_us LIMIT :limit;
 
 -- name: forget_late
 DELETE FROM late_packs WHERE uid IN (:each);

@@ -37,5 +37,13 @@ UPDATE restore_jobs SET touched_us = :now_us WHERE job_no = :job_no;
 UPDATE restore_jobs SET state = :state, message = :message, finished_us = :finished_us
 WHERE job_no = :job_no AND state = 'RUNNING';
 
+-- Jobs that were touched further ahead than their lease is long: a clock has been put back since.
+-- name: ahead
+SELECT job_no FROM restore_jobs WHERE state = 'RUNNING' AND touched_us > :now_us + lease_us LIMIT :limit;
+
+-- Every job that runs begins its lease again.
+-- name: touch_running
+UPDATE restore_jobs SET touched_us = :now_us WHERE state = 'RUNNING';
+
 -- name: overdue
 SELECT uid FROM restore_jobs WHERE state = 'RUNNING' AND touched_us + lease_us < :now_us LIMIT :limit;
