@@ -154,7 +154,7 @@ class Look:
         answer = found.ask(asked, lambda: self.inside.call("GetObjects", StorageJobId=self.job, ObjectTokens=[token]))
         if answer is None:
             return
-        records = batch.decode_gets(answer["Objects"])
+        records = batch.decode_gets(answer["Objects"], 1)
         answered = [([tuple(chunk) for chunk in record.chunks], record.metadata_blob) for record in records]
         chunks = [(index, piece.data()) for index, piece in content.chunks]
         found.compare(asked, answered, [(chunks, content.blob and content.blob.data())])

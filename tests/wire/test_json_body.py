@@ -50,6 +50,11 @@ JOB = b'"BackupVaultName": "vault", "ResourceArn": "arn", "IamRoleArn": "arn"'
         ("GetObjects", b"{}", "ObjectTokens is missing"),
         ("GetObjects", b'{"ObjectTokens": null}', "ObjectTokens is missing"),
         ("GetObjects", b'{"ObjectTokens": []}', "ObjectTokens is a list of 0: it must be 1 to 4096 entries long"),
+        (
+            "GetObjects",
+            b'{"ObjectTokens": [1' + b',""' * 4096 + b"]}",
+            "ObjectTokens is a list of 4097: it must be 1 to 4096 entries long",
+        ),
         ("GetObjects", b'{"ObjectTokens": "t"}', "ObjectTokens is 't': it must be a list"),
         ("GetObjects", b'{"ObjectTokens": ["t", null]}', r"ObjectTokens\[1\] is null: it must be a string"),
         ("GetObjects", b'{"ObjectTokens": ["t", {}]}', r"ObjectTokens\[1\] is an object of 0: it must be a string"),

@@ -12,9 +12,10 @@ import msgspec
 from holdfast.agent.prefetch import prefetched
 from holdfast.client.answers import ObjectPage
 from holdfast.client.api import Api
+from holdfast.client.page_progress import PageProgress
 from holdfast.model import checksum
-from holdfast.model.errors import NotFound
-from holdfast.model.limits import SCAN_PAGE_RESULTS_MAX
+from holdfast.model.errors import Internal, NotFound
+from holdfast.model.limits import BATCH_CHUNKS_MAX, SCAN_PAGE_RESULTS_MAX
 from holdfast.wire.batch import GetRecord, PutRecord
 
 
@@ -66,11 +67,24 @@ def listing(api: Api, job_id: str, prefix: str | None = None) -> Iterator[Stored
 
 
 def _pages(api: Api, job_id: str, prefix: str | None) -> Iterator[ObjectPage]:
-    page = api.scan_objects(job_id, prefix=prefix, results_max=SCAN_PAGE_RESULTS_MAX)
-    yield page
-    while page.next_token is not None:
-        page = api.scan_objects(job_id, results_max=SCAN_PAGE_RESULTS_MAX, next_token=page.next_token)
+    progress = PageProgress("list of objects")
+    last = ""
+    token: str | None = None
+    while True:
+        page = api.scan_objects(
+            job_id, prefix=prefix if token is None else None, results_max=SCAN_PAGE_RESULTS_MAX, next_token=token
+        )
+        token = page.next_token
+        progress.check(token, is_empty=not page.object_list)
+        if page.object_list:
+            # Strings compare by code points, which is the order of their UTF-8 bytes.
+            greatest = max(found.name for found in page.object_list)
+            if greatest <= last:
+                raise Internal(f"the endpoint's list of objects goes back: from {last!r} to a page up to {greatest!r}")
+            last = greatest
         yield page
+        if token is None:
+            return
 
 
 class Batched:
@@ -86,7 +100,23 @@ class Batched:
         self._api.delete_objects(job_id, names)
 
     def get(self, job_id: str, objects: Sequence[Stored]) -> list[GetRecord]:
-        return self._api.get_objects(job_id, [one.token for one in objects])
+        """Also of objects that no batch takes: those of other clients may have any number of tiny chunks."""
+        records: list[GetRecord] = []
+        together: list[str] = []
+        chunks = 0
+        for one in objects:
+            if chunks + one.chunks > BATCH_CHUNKS_MAX:
+                records += self._get_together(job_id, together)
+                together, chunks = [], 0
+            if one.chunks > BATCH_CHUNKS_MAX:
+                records.append(get_one(self._api, job_id, one))
+                continue
+            together.append(one.token)
+            chunks += one.chunks
+        return records + self._get_together(job_id, together)
+
+    def _get_together(self, job_id: str, tokens: list[str]) -> list[GetRecord]:
+        return self._api.get_objects(job_id, tokens) if tokens else []
 
 
 class OneByOne:
@@ -125,14 +155,16 @@ class OneByOne:
                 continue
 
     def get(self, job_id: str, objects: Sequence[Stored]) -> list[GetRecord]:
-        return [self._get(job_id, one) for one in objects]
+        return [get_one(self._api, job_id, one) for one in objects]
 
-    def _get(self, job_id: str, wanted: Stored) -> GetRecord:
-        chunks = [
-            (chunk.index, bytes(self._api.get_chunk(job_id, chunk.chunk_token)))
-            for chunk in self._api.list_chunks(job_id, wanted.token)
-        ]
-        if not wanted.blob_bytes:
-            return GetRecord(chunks)
-        blob = self._api.get_object_metadata(job_id, wanted.token).metadata_blob
-        return GetRecord(chunks, None if blob is None else bytes(blob))
+
+def get_one(api: Api, job_id: str, wanted: Stored) -> GetRecord:
+    """The chunks and metadata blob of one object, by the nine operations."""
+    chunks = [
+        (chunk.index, bytes(api.get_chunk(job_id, chunk.chunk_token)))
+        for chunk in api.list_chunks(job_id, wanted.token)
+    ]
+    if not wanted.blob_bytes:
+        return GetRecord(chunks)
+    blob = api.get_object_metadata(job_id, wanted.token).metadata_blob
+    return GetRecord(chunks, None if blob is None else bytes(blob))

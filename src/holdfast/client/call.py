@@ -170,7 +170,7 @@ def decode(decoder: msgspec.json.Decoder[T], reply: ClientReply) -> T:
     """The JSON body of an answer. Raises Transient if it is not what the operation answers."""
     try:
         return decoder.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as malformed:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
         raise Transient(f"the endpoint's answer cannot be read: {malformed}; is it a Holdfast service?") from malformed
 
 

@@ -25,7 +25,7 @@ class Connection:
     def __init__(self, sock: socket.socket, idle_seconds_max: float) -> None:
         self._socket = sock
         self._idle_seconds_max = idle_seconds_max
-        self._reader = ReplyReader(sock)
+        self._reader = ReplyReader(sock, idle_seconds_max)
         self._gathers = type(sock) is socket.socket
         self._watch = select.poll()
         self._watch.register(sock, select.POLLIN)
@@ -45,7 +45,7 @@ class Connection:
 
     def exchange(self, head: bytes, body: Sequence[Buffer], expect: bool) -> ClientReply:
         """Send and receive. Raises Unanswered (may be sent again) or Transient (who knows)."""
-        self._reader.begun = False
+        self._reader.expect_answer()
         try:
             return self._expecting(head, body) if expect else self._sending([head, *body])
         except TimeoutError as silent:

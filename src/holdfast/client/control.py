@@ -1,12 +1,13 @@
 """Vaults, jobs and recovery points: AWS Backup's operations, and the three of our own model that go with them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from holdfast.client import answers
 from holdfast.client.call import Requester, decode
+from holdfast.client.page_progress import PageProgress
 from holdfast.client.request_line import QueryValue, label, query
 
 _Page = TypeVar("_Page", answers.VaultPage, answers.BackupJobPage, answers.RecoveryPointPage)
@@ -158,12 +159,20 @@ class Control:
         self, decoder: "msgspec.json.Decoder[_Page]", path: bytes, *filters: tuple[str, QueryValue]
     ) -> Iterator[_Page]:
         token: str | None = None
+        progress = PageProgress("list")
         while True:
             page = decode(decoder, self._requester.backup("GET", path, query(*filters, ("nextToken", token))))
-            yield page
             token = page.next_token
+            progress.check(token, is_empty=not _items(page))
+            yield page
             if token is None:
                 return
+
+
+def _items(page: answers.VaultPage | answers.BackupJobPage | answers.RecoveryPointPage) -> Sequence[answers.Answer]:
+    if isinstance(page, answers.VaultPage):
+        return page.backup_vault_list
+    return page.backup_jobs if isinstance(page, answers.BackupJobPage) else page.recovery_points
 
 
 def _vault_path(name: str) -> bytes:

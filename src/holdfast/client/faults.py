@@ -56,7 +56,7 @@ def error_of(reply: ClientReply) -> HoldfastError:
     """The error that an answer of status >= 300 stands for."""
     try:
         body = _body.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = _ErrorBody()
     header = reply.header(b"x-amzn-errortype")
     code = (header.decode("latin-1") if header else body.code or "").partition(":")[0].rpartition("#")[2]

@@ -10,10 +10,11 @@ import msgspec
 
 from holdfast.client import answers
 from holdfast.client.call import Requester, decode
+from holdfast.client.page_progress import PageProgress
 from holdfast.client.request_line import label, query
 from holdfast.client.transport import ClientReply
 from holdfast.model import checksum
-from holdfast.model.errors import InvalidInput, Transient
+from holdfast.model.errors import Internal, InvalidInput, Transient
 from holdfast.wire import batch
 from holdfast.wire.message import Buffer
 
@@ -51,12 +52,9 @@ class Reading:
 
         def check(reply: ClientReply) -> None:
             try:
-                records = batch.decode_gets(reply.body)
+                found[:] = batch.decode_gets(reply.body, len(tokens))
             except InvalidInput as malformed:
                 raise Transient(f"the endpoint's batch cannot be read: {malformed}") from malformed
-            if len(records) != len(tokens):
-                raise Transient(f"the endpoint answered {len(records)} objects for {len(tokens)} tokens")
-            found[:] = records
 
         path = _job_path(job_id) + b"/objects/get"
         self._requester.storage("POST", path, json={"ObjectTokens": list(tokens)}, check=check)
@@ -66,10 +64,17 @@ class Reading:
         """ListChunks, all pages: the chunks of an object in ascending index."""
         path = _job_path(job_id) + b"/chunks/" + label(object_token, "ObjectToken") + b"/list"
         token: str | None = None
+        progress = PageProgress("list of chunks")
+        last = -1
         while True:
             page = decode(_chunks, self._requester.storage("GET", path, query(("next-token", token))))
-            yield from page.chunk_list
             token = page.next_token
+            progress.check(token, is_empty=not page.chunk_list)
+            for chunk in page.chunk_list:
+                if chunk.index <= last:
+                    raise Internal(f"the endpoint's list of chunks is out of order: {chunk.index} follows {last}")
+                last = chunk.index
+                yield chunk
             if token is None:
                 return
 

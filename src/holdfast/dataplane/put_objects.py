@@ -6,13 +6,13 @@ from typing import cast
 from holdfast.catalog import chunk_index, leases, objects
 from holdfast.catalog.objects import ObjectRow
 from holdfast.catalog.transaction import Tx
-from holdfast.dataplane.checks import check_range, check_size
+from holdfast.dataplane.checks import check_size
 from holdfast.dataplane.intake import Arrival, Recorded, take_in
 from holdfast.dataplane.job_refs import own_view, vault_of
 from holdfast.dataplane.store import Store
 from holdfast.model import checksum
 from holdfast.model.errors import ChecksumMismatch
-from holdfast.model.limits import BATCH_OBJECT_BYTES_MAX, BATCH_OBJECTS_MAX, METADATA_BLOB_BYTES_MAX
+from holdfast.model.limits import BATCH_OBJECT_BYTES_MAX, METADATA_BLOB_BYTES_MAX
 from holdfast.model.names import check_metadata_string, check_object_name
 from holdfast.records.object_checksum import seal_object_checksum
 from holdfast.wire.batch import PutRecord, decode_puts
@@ -23,7 +23,6 @@ def put_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, obje
     """Each record as PutObject would, plus its metadata blob; later records replace earlier ones of the same name."""
     job_id = str(params["BackupJobId"])
     sent = decode_puts(cast(Buffer, params["Objects"]))
-    check_range(len(sent), 0, BATCH_OBJECTS_MAX, "the number of objects in the batch")
     records = list({record.name: record for record in sent}.values())
     chunks = [_chunk(record) for record in records]
     blobs = [_blob(record) for record in records]

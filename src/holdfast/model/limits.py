@@ -25,6 +25,8 @@ SCAN_PAGE_RESULTS_MAX = 10_000
 BATCH_OBJECTS_MAX = 4096
 BATCH_BYTES_MAX = 16 * MIB
 BATCH_OBJECT_BYTES_MAX = 4 * MIB
+# Of all objects that one GetObjects reads: a chunk costs a read and a check, however few bytes it has.
+BATCH_CHUNKS_MAX = 10_000
 
 # HTTP
 REQUEST_HEAD_BYTES_MAX = 64 * KIB

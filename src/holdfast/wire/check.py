@@ -10,6 +10,7 @@ from holdfast.wire.scalars import FROM_JSON
 from holdfast.wire.shapes import Member, Shape
 
 _SCALARS = frozenset(FROM_JSON)
+_CHECKED_ALREADY = ("timestamp", "list", "map")
 
 
 def constrain(shape: Shape, value: object) -> None:
@@ -56,7 +57,7 @@ def fit(shape: Shape, value: object) -> object:
             fitted = _fit_list(shape, value)
         else:
             fitted = _fit_map(shape, value)
-        if shape.type != "timestamp":
+        if shape.type not in _CHECKED_ALREADY:
             constrain(shape, fitted)
     except Misfit as misfit:
         if shape.sensitive:
@@ -101,6 +102,8 @@ def _fit_structure(shape: Shape, value: object) -> dict[str, object]:
 def _fit_list(shape: Shape, value: object) -> list[object]:
     if not isinstance(value, list):
         raise Misfit(value, "a list")
+    # Before the elements are looked at: a list that is too long costs nothing.
+    constrain(shape, value)
     assert shape.element is not None
     return [_fit_element(shape.element, position, element) for position, element in enumerate(value)]
 
@@ -116,6 +119,7 @@ def _fit_element(shape: Shape, position: int, value: object) -> object:
 def _fit_map(shape: Shape, value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise Misfit(value, "an object")
+    constrain(shape, value)
     assert shape.key is not None
     assert shape.element is not None
     fitted: dict[str, object] = {}
