@@ -114,6 +114,20 @@ def test_lists_show_points_and_files(folder: Path) -> None:
     assert lines[2]["size"] == len("open/file")
 
 
+def test_a_path_that_is_not_there_is_named_the_rest_is_done_and_the_exit_code_is_1(folder: Path) -> None:
+    tree, store = _plant(folder), ("--store", str(folder / "store"))
+    assert _run(folder, "backup", str(tree), "--source", "s", *store).returncode == 0
+    wanted = (f"{tree}/open", "misspelt", "no*ne")
+    restored = _run(folder, "restore", "--source", "s", "--to", str(folder / "out"), *store, "--json", *wanted)
+    assert (restored.returncode, json.loads(restored.stdout)["missing"]) == (1, ["misspelt", "no*ne"])
+    assert sorted(described(folder / "out")) == [b".", b"open", b"open/file"]
+    listed = _run(folder, "ls", "--source", "s", *store, *wanted)
+    assert (listed.returncode, len(listed.stdout.splitlines())) == (1, 2)
+    for result in (restored, listed):
+        for path in wanted[1:]:
+            assert f"'{path}' is not in the recovery point: 'holdfast ls --source s' lists what is" in result.stderr
+
+
 def test_failures_say_what_to_do(folder: Path) -> None:
     tree, store = _plant(folder), ("--store", str(folder / "store"))
     missing = _run(folder, "backup", str(tree / "nothing"), *store)

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from holdfast.agent.prefetch import prefetched
-from holdfast.client.answers import ObjectPage
+from holdfast.client.answers import ObjectPage, ScannedObject
 from holdfast.client.api import Api
 from holdfast.client.page_progress import PageProgress
 from holdfast.model import checksum
@@ -54,16 +54,21 @@ def listing(api: Api, job_id: str, prefix: str | None = None) -> Iterator[Stored
     """The objects of a job whose name begins with `prefix`, in the order of names, a page ahead of the caller."""
     for page in prefetched(_pages(api, job_id, prefix)):
         for found in page.object_list:
-            yield Stored(
-                found.name,
-                found.metadata_string,
-                found.object_checksum,
-                found.object_token,
-                found.chunks_count,
-                found.bytes,
-                found.metadata_blob_length or 0,
-                found.damaged,
-            )
+            yield stored(found)
+
+
+def stored(found: ScannedObject) -> Stored:
+    """An object as the service's scan tells it."""
+    return Stored(
+        found.name,
+        found.metadata_string,
+        found.object_checksum,
+        found.object_token,
+        found.chunks_count,
+        found.bytes,
+        found.metadata_blob_length or 0,
+        found.damaged,
+    )
 
 
 def _pages(api: Api, job_id: str, prefix: str | None) -> Iterator[ObjectPage]:

@@ -51,7 +51,10 @@ class BackupReport(msgspec.Struct):
 
 
 class RestoreReport(msgspec.Struct):
-    """The result of a restore. `damaged_total` counts the problems where the store's bytes failed their check."""
+    """The result of a restore. `damaged_total` counts the problems where the store's bytes failed their check.
+
+    `missing` are the paths asked for, as they were typed, that picked nothing.
+    """
 
     recovery_point_arn: str = ""
     to: str = ""
@@ -62,6 +65,7 @@ class RestoreReport(msgspec.Struct):
     others: int = 0
     objects_done: int = 0
     bytes_written: int = 0
+    missing: list[str] = []
     damaged_total: int = 0
     problems_total: int = 0
     problems: list[Problem] = []

@@ -22,7 +22,7 @@ from holdfast.agent.restore_small import (
     SmallRestores,
     named,
 )
-from holdfast.agent.selection import selected
+from holdfast.agent.selection import Selection
 from holdfast.agent.target import PRIVATE_MODE, Target, set_attributes
 from holdfast.agent.wanted import Wanted, interpret
 from holdfast.client.api import Api
@@ -89,9 +89,11 @@ class _Run:
     def write(self) -> None:
         """Everything selected is written, or named in the report, on return."""
         crews = (self._chunk_crew, self._file_crew, self._small_crew)
+        selection = Selection(self._api, self._job_id, self._plan.paths)
+        self._tally.report.missing = selection.missing
         with self._chunk_crew, self._file_crew, self._small_crew:
             try:
-                for stored in selected(self._api, self._job_id, self._plan.paths):
+                for stored in selection.objects():
                     self._place(stored)
                     if len(self._open) >= WAITING_MAX or len(self._later) >= WAITING_MAX:
                         self._settle(stored.name)

@@ -32,7 +32,9 @@ def ls(
     Parameters
     ----------
     paths
-        Only these files and directories with all below them, given relative to the source.
+        Only these files and directories with all below them: as this command prints them, relative to the source, or
+        absolute. Patterns ('*.conf', 'etc/*.d') work as for 'holdfast backup --exclude'. A path that is not there is
+        named, and the exit code is 1.
     source
         The name of the source, as 'holdfast points' shows it.
     point
@@ -45,10 +47,10 @@ def ls(
         Print one JSON object per line.
     """
     from holdfast.agent.points import choose
-    from holdfast.agent.selection import selected
+    from holdfast.agent.selection import Selection
     from holdfast.app.connect import connect
     from holdfast.cli.ahead import warn_of_points_ahead
-    from holdfast.cli.output import DONE, PARTLY
+    from holdfast.cli.output import DONE, FAILED, PARTLY, warn_missing
 
     with connect(store, os.environ) as connection:
         api = connection.api
@@ -57,10 +59,14 @@ def ls(
         job_id = api.start_restore_job(chosen.recovery_point_arn)
         try:
             damaged = 0
-            for stored in selected(api, job_id, paths):
+            selection = Selection(api, job_id, paths)
+            for stored in selection.objects():
                 damaged += not _print(stored, json=json)
         finally:
             api.complete_restore_job(job_id)
+    warn_missing(selection.missing, source)
+    if selection.missing:
+        return FAILED
     return PARTLY if damaged else DONE
 
 

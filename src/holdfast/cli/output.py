@@ -1,6 +1,7 @@
 """How results are shown: aligned columns for people, JSON with AWS's own names for programs."""
 
 import datetime
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -61,6 +62,12 @@ def size(count: int | None) -> str | None:
 def warn(message: str) -> None:
     """One line on stderr."""
     print(f"holdfast: {message}", file=sys.stderr)
+
+
+def warn_missing(paths: Iterable[str], source: str) -> None:
+    """One line for each path that was asked for and is not in the recovery point."""
+    for path in paths:
+        warn(f"{path!r} is not in the recovery point: 'holdfast ls --source {shlex.quote(source)}' lists what is")
 
 
 def _without_none(value: object) -> object:

@@ -32,7 +32,9 @@ def restore(
     Parameters
     ----------
     paths
-        Restore only these files and directories, given relative to the source. By default all of it.
+        Restore only these files and directories: relative to the source, as 'holdfast ls' prints them, or absolute.
+        Patterns ('*.conf', 'etc/*.d') work as for 'holdfast backup --exclude'. By default all of it. A path that is not
+        there is named, the rest is restored, and the exit code is 1.
     source
         The name of the source, as 'holdfast points' shows it.
     to
@@ -71,4 +73,4 @@ def restore(
                 agent.restore(api, plan, tally, SystemClock())
         except (HoldfastError, KeyboardInterrupt) as error:
             return stopped(tally.report, error, json=json)
-    return print_restore(tally.report, json=json)
+    return print_restore(tally.report, source, json=json)

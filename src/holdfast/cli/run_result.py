@@ -6,7 +6,7 @@
 import msgspec
 
 from holdfast.agent.report import BackupReport, RestoreReport
-from holdfast.cli.output import DONE, FAILED, PARTLY, print_facts, print_json, size, warn
+from holdfast.cli.output import DONE, FAILED, PARTLY, print_facts, print_json, size, warn, warn_missing
 from holdfast.model.errors import HoldfastError
 
 
@@ -34,9 +34,10 @@ def print_backup(report: BackupReport, *, json: bool) -> int:
     return PARTLY if report.problems_total else DONE
 
 
-def print_restore(report: RestoreReport, *, json: bool) -> int:
+def print_restore(report: RestoreReport, source: str, *, json: bool) -> int:
     """The result of a restore; its exit code."""
     _print_troubles(report, "could not restore")
+    warn_missing(report.missing, source)
     if json:
         print_json(report)
     else:
@@ -49,7 +50,7 @@ def print_restore(report: RestoreReport, *, json: bool) -> int:
                 ("restored", f"{counts}, {others}; {size(report.bytes_written)} in {report.seconds:.1f} s"),
             )
         )
-    if report.damaged_total:
+    if report.damaged_total or report.missing:
         return FAILED
     return PARTLY if report.problems_total else DONE
 
