@@ -373,3 +373,25 @@ def test_a_line_break_in_a_header_is_refused_and_not_sent() -> None:
 
 def void(_: object) -> None:
     return None
+
+
+def test_after_a_break_in_a_body_that_was_asked_for_bodies_are_sent_without_asking() -> None:
+    heads: list[bytes] = []
+
+    def breaks(talk: Talk) -> None:
+        heads.append(talk.head())
+        talk.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        talk.body(1000)
+        talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def takes(talk: Talk) -> None:
+        head, _ = talk.request()
+        heads.append(head)
+        talk.reply()
+
+    with talking_to(RawServer(breaks, takes)) as transport:
+        with pytest.raises(Transient):
+            put(transport, b"x" * 16_000_000, expect=True)
+        assert put(transport, b"x" * 16_000_000, expect=True).status == 200
+    assert [b"expect: 100-continue" in head for head in heads] == [True, False]
+    assert b"x-holdfast-early-answer: close" in heads[0]

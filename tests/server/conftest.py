@@ -3,6 +3,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import uvloop
@@ -21,6 +22,13 @@ from tests.server.live import HANDLERS, Live, Start, build_gateway
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Starts servers; each is stopped at the end."""
+    with starting() as start:
+        yield start
+
+
+@contextmanager
+def starting() -> Iterator[Start]:
+    """The same, for a fixture of another scope."""
     running: list[Live] = []
 
     def begin(
@@ -51,6 +59,8 @@ def start() -> Iterator[Start]:
         running.append(Live(port, metrics, log, server, loop, thread, threads, face))
         return running[-1]
 
-    yield begin
-    for live in running:
-        live.close()
+    try:
+        yield begin
+    finally:
+        for live in running:
+            live.close()

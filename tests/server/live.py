@@ -59,11 +59,18 @@ def build_gateway(
 
 
 def signed(
-    method: str, target: str, body: bytes = b"", *, payload: str | None = None, secret: str = SECRET, **headers: str
+    method: str,
+    target: str,
+    body: bytes = b"",
+    *,
+    payload: str | None = None,
+    secret: str = SECRET,
+    host: str = "test",
+    **headers: str,
 ) -> list[tuple[bytes, bytes]]:
     """Headers of a signed request; `payload` is what the signature says of the body (its hash by default)."""
     raw_path, _, query = target.encode().partition(b"?")
-    given = [(b"host", b"test")] + [(name.replace("_", "-").encode(), v.encode()) for name, v in headers.items()]
+    given = [(b"host", host.encode())] + [(name.replace("_", "-").encode(), v.encode()) for name, v in headers.items()]
     digest = payload or hashlib.sha256(body).hexdigest()
     added = sign(
         method, raw_path, query, given, digest, KEY, secret, None, "here", "backup-storage", SystemClock().now_us()

@@ -14,6 +14,7 @@ from holdfast.server.connection_options import ConnectionOptions
 from tests.server.live import HANDLERS, UNSIGNED, Start, chunk_target, closed, read_reply, render, signed, take_chunk
 
 EXPECT = (b"expect", b"100-continue")
+CLOSES = (b"x-holdfast-early-answer", b"close")
 
 
 def put(body: bytes, *headers: tuple[bytes, bytes]) -> bytes:
@@ -30,7 +31,7 @@ def possessed(caller: Caller, params: dict[str, Any]) -> Mapping[str, object] | 
 def test_a_known_chunk_is_answered_before_its_body_and_the_connection_closed(start: Start):
     live = start(early={"PutChunk": possessed})
     sock = live.connect()
-    sock.sendall(put(b"x" * MIB, EXPECT))
+    sock.sendall(put(b"x" * MIB, EXPECT, CLOSES))
     reply = read_reply(sock)
     assert (reply.status, reply.reason) == (200, "OK")
     assert json.loads(reply.body)["ChunkChecksum"] == "known"
@@ -42,7 +43,7 @@ def test_a_known_chunk_is_answered_before_its_body_and_the_connection_closed(sta
 
 def test_a_known_chunk_whose_body_comes_all_the_same_is_drained(start: Start):
     sock = start(early={"PutChunk": possessed}).connect()
-    sock.sendall(put(b"x" * 8 * MIB, EXPECT) + b"x" * 8 * MIB)
+    sock.sendall(put(b"x" * 8 * MIB, EXPECT, CLOSES) + b"x" * 8 * MIB)
     assert read_reply(sock).status == 200
     assert closed(sock)
 
@@ -64,7 +65,7 @@ def test_an_unknown_chunk_is_asked_for_at_once_and_the_connection_kept(start: St
 def test_an_error_in_the_head_is_answered_before_the_body(start: Start):
     sock = start().connect()
     target = chunk_target(b"x", length=17 * MIB)
-    head = [*signed("PUT", target, payload=UNSIGNED), (b"content-length", str(17 * MIB).encode()), EXPECT]
+    head = [*signed("PUT", target, payload=UNSIGNED), (b"content-length", str(17 * MIB).encode()), EXPECT, CLOSES]
     sock.sendall(render("PUT", target, head))
     reply = read_reply(sock)
     assert reply.status == 400

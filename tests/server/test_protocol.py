@@ -242,7 +242,7 @@ def test_half_a_close_after_the_request_still_gets_the_answer(start: Start):
 def test_an_early_refusal_reaches_a_client_that_is_still_sending(start: Start):
     for _ in range(5):
         sock = start().connect()
-        body = b"x" * 8_000_000
+        body = b"x" * 18_000_000
         target = chunk_target(body)
         headers = signed("PUT", target, payload=UNSIGNED, secret="wrong")
         sock.sendall(render("PUT", target, [*headers, length_of(body)]) + body)

@@ -13,7 +13,8 @@ from holdfast.client.connection import Connection
 from holdfast.client.endpoint import Endpoint
 from holdfast.client.reply_reader import Unanswered
 from holdfast.client.transport import ClientReply, ClientRequest, body_bytes, body_parts
-from holdfast.model.errors import InvalidInput, Unavailable
+from holdfast.model.errors import InvalidInput, Transient, Unavailable
+from holdfast.wire.message import EARLY_ANSWER_CLOSES
 
 if TYPE_CHECKING:
     import ssl
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS_MAX = 10.0
 IDLE_SECONDS_MAX = 60.0
 IDLE_CONNECTIONS_MAX = 64
+PLAIN_AFTER_BREAK = 64
+"""Bodies that are sent without asking, once a request that asked has broken off."""
 
 
 class HttpTransport:
@@ -48,6 +51,7 @@ class HttpTransport:
         self._idle: list[Connection] = []
         self._closed = False
         self._host = endpoint.host
+        self._plain_left = 0
 
     @property
     def host(self) -> bytes:
@@ -61,7 +65,7 @@ class HttpTransport:
         """
         body = [part for part in body_parts(request.body) if body_bytes(part)]
         body = [memoryview(part).cast("B") if isinstance(part, memoryview) else part for part in body]
-        expect = expect and bool(body)
+        expect = expect and bool(body) and self._may_expect()
         head = _request_head(request, sum(len(part) for part in body), expect)
         reused = self._take()
         if reused is not None:
@@ -85,11 +89,21 @@ class HttpTransport:
     ) -> ClientReply:
         try:
             reply = connection.exchange(head, body, expect)
-        except BaseException:
+        except BaseException as broken:
             connection.close()
+            if expect and type(broken) is Transient:
+                # A proxy may have asked for the body by itself, and broken off when the answer came without it.
+                self._plain_left = PLAIN_AFTER_BREAK
             raise
         self._give_back(connection)
         return reply
+
+    def _may_expect(self) -> bool:
+        with self._lock:
+            if not self._plain_left:
+                return True
+            self._plain_left -= 1
+            return False
 
     def _take(self) -> Connection | None:
         while True:
@@ -140,7 +154,7 @@ def _request_head(request: ClientRequest, length: int, expect: bool) -> bytes:
     if length or request.method in ("PUT", "POST"):
         lines.append(b"content-length: %d" % length)
     if expect:
-        lines.append(b"expect: 100-continue")
+        lines += [b"expect: 100-continue", b": ".join(EARLY_ANSWER_CLOSES)]
     head = b"\r\n".join(lines)
     if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1:
         raise InvalidInput("a line break in a header value or a path: check the credentials and the endpoint for one")

@@ -21,6 +21,7 @@ from holdfast.model.errors import HoldfastError, InvalidInput, Transient, Unread
 from holdfast.model.limits import BODY_IDLE_SECONDS_MAX, KIB, MIB
 from holdfast.observe.metrics import Metrics
 from holdfast.server.budget import ByteBudget, Room
+from holdfast.server.early import may_answer_early
 from holdfast.server.gateway import Admitted, Gateway
 from holdfast.server.health import Health
 from holdfast.wire.message import Buffer, RequestHead, Response
@@ -29,7 +30,11 @@ UNCOUNTED_BYTES_MAX = 64 * KIB
 """Bodies up to this size take no room in a budget."""
 UNPROVEN_BUDGET_BYTES = 4 * MIB
 UNPROVEN_SECONDS_MAX = 15
-SWALLOW_SECONDS_MAX = 2
+READ_AWAY_BYTES_MAX = 16 * MIB
+"""What is read and thrown away of a body before the answer that refuses it."""
+READ_AWAY_SECONDS_MAX = 15
+READ_AWAY_IDLE_SECONDS_MAX = 2
+_LENGTH_DIGITS_MAX = 18
 
 R = TypeVar("R")
 
@@ -70,24 +75,27 @@ class Face:
             raise RuntimeError(f"this is an HTTP service, not one for {scope['type']}")
         head = RequestHead(scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"]))
         admitted = self._health.answer(head) or self._gateway.admit(head)
+        may_be_early = may_answer_early(head, scope["server"], scope["scheme"])
         if isinstance(admitted, Response):
-            await _swallow(head, receive)
+            await _read_away(head, receive, may_be_early)
             await _reply(send, admitted)
             return
-        if self._gateway.wants_early(admitted):
+        if may_be_early and self._gateway.wants_early(admitted):
             early = await self._in_thread(partial(self._gateway.early, admitted))
             if early is not None:
                 await _reply(send, early)
                 return
         room = Room(self._answers, self._options.room_seconds_max)
         try:
-            response = await self._answer(admitted, receive, room)
+            response = await self._answer(admitted, receive, room, may_be_early)
             if response is not None:
                 await _reply(send, response)
         finally:
             room.leave()
 
-    async def _answer(self, admitted: Admitted, receive: ASGIReceiveCallable, answer_room: Room) -> Response | None:
+    async def _answer(
+        self, admitted: Admitted, receive: ASGIReceiveCallable, answer_room: Room, may_be_early: bool
+    ) -> Response | None:
         """The answer, which holds `answer_room`; None if the client is gone."""
         size = admitted.body_bytes_max if admitted.content_length is None else admitted.content_length
         budget = self._unproven if admitted.caller is None else self._bodies
@@ -104,6 +112,9 @@ class Face:
             if admitted.answer_bytes_max:
                 answer_room.shrink(len(response.body))
         except HoldfastError as error:
+            body_room.leave()
+            if not isinstance(error, UnreadableBody):
+                await _read_away(admitted.head, receive, may_be_early)
             return self._gateway.refuse(admitted, error)
         finally:
             body_room.leave()
@@ -153,16 +164,27 @@ async def _collect(receive: ASGIReceiveCallable, declared: int | None, bytes_max
     return None
 
 
-async def _swallow(head: RequestHead, receive: ASGIReceiveCallable) -> None:
-    """Read a small body that nobody wants to its end, so that its connection can be kept."""
+async def _read_away(head: RequestHead, receive: ASGIReceiveCallable, may_be_early: bool) -> None:
+    """Read to its end a body that has no use, and throw it away, so that its answer comes after it.
+
+    An answer in the middle of a body costs the connection, and behind a proxy it may be lost or hang the next request.
+    A client that waits for leave is asked for its body unless it may be answered early: a proxy in between would wait
+    for that body for ever. Where the body is known to be longer than we read, the answer is as good now as later.
+    """
+    expects = head.header(b"expect") is not None
     length = head.header(b"content-length") or b""
-    if head.header(b"expect") is not None or not length.isdigit() or len(length) > len(str(UNCOUNTED_BYTES_MAX)):
+    is_long = length.isdigit() and int(length[:_LENGTH_DIGITS_MAX]) > READ_AWAY_BYTES_MAX
+    if (expects and may_be_early) or (is_long and not expects):
         return
-    if 0 < int(length) <= UNCOUNTED_BYTES_MAX:
-        with contextlib.suppress(UnreadableBody, TimeoutError):
-            async with asyncio.timeout(SWALLOW_SECONDS_MAX):
-                while cast("Any", await receive()).get("more_body"):
-                    pass
+    with contextlib.suppress(UnreadableBody, TimeoutError):
+        async with asyncio.timeout(READ_AWAY_SECONDS_MAX):
+            left = READ_AWAY_BYTES_MAX
+            while left > 0:
+                async with asyncio.timeout(READ_AWAY_IDLE_SECONDS_MAX):
+                    message = cast("Any", await receive())
+                left -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 async def _reply(send: ASGISendCallable, response: Response) -> None:

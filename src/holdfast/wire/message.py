@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 Buffer = bytes | bytearray | memoryview
 
+EARLY_ANSWER_CLOSES = (b"x-holdfast-early-answer", b"close")
+"""The header by which a client that expects 100-continue promises: a final answer instead ends its connection."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
