@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import pytest
 import uvloop
 
+from holdfast.model.networks import Networks
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
-from holdfast.server.asgi import BodyOptions, Face
+from holdfast.server.asgi import NO_NETWORKS, BodyOptions, Face
 from holdfast.server.connection_options import ConnectionOptions
 from holdfast.server.gateway import EarlyHandler, Handler
 from holdfast.server.health import Health
@@ -37,11 +38,12 @@ def starting() -> Iterator[Start]:
         connection: ConnectionOptions | None = None,
         bodies: BodyOptions | None = None,
         server_options: ServerOptions | None = None,
+        trusted_proxies: Networks = NO_NETWORKS,
     ) -> Live:
         metrics, log = Metrics(), io.StringIO()
         gateway = build_gateway(handlers, early, metrics, log)
         threads = ThreadPoolExecutor(8)
-        face = Face(gateway, Health(lambda: None, metrics), threads, bodies or BodyOptions(), metrics)
+        face = Face(gateway, Health(lambda: None, metrics), threads, bodies or BodyOptions(), metrics, trusted_proxies)
         listener = socket.create_server(("127.0.0.1", 0))
         ready = threading.Event()
         protocol = HoldfastProtocol.factory(connection or ConnectionOptions(), metrics, open_log("info", "json", log))

@@ -122,7 +122,7 @@ async def _serve(
 
     health = Health(not_ready, metrics)
     bodies = BodyOptions(body_budget_bytes=options.body_budget_bytes, answer_budget_bytes=options.body_budget_bytes)
-    face = Face(system.gateway, health, threads, bodies, metrics)
+    face = Face(system.gateway, health, threads, bodies, metrics, options.trusted_proxies)
     protocol = HoldfastProtocol.factory(ConnectionOptions(), metrics, log)
     server = HttpServer(face, protocol, listener, ServerOptions(tls=options.tls), settled)
     loop = asyncio.get_running_loop()

@@ -19,11 +19,13 @@ from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from holdfast.model.errors import HoldfastError, InvalidInput, Transient, UnreadableBody
 from holdfast.model.limits import BODY_IDLE_SECONDS_MAX, KIB, MIB
+from holdfast.model.networks import Networks
 from holdfast.observe.metrics import Metrics
 from holdfast.server.budget import ByteBudget, Room
 from holdfast.server.early import may_answer_early
 from holdfast.server.gateway import Admitted, Gateway
 from holdfast.server.health import Health
+from holdfast.server.trace import client_address
 from holdfast.wire.message import Buffer, RequestHead, Response
 
 UNCOUNTED_BYTES_MAX = 64 * KIB
@@ -35,6 +37,8 @@ READ_AWAY_BYTES_MAX = 16 * MIB
 READ_AWAY_SECONDS_MAX = 15
 READ_AWAY_IDLE_SECONDS_MAX = 2
 _LENGTH_DIGITS_MAX = 18
+
+NO_NETWORKS = Networks()
 
 R = TypeVar("R")
 
@@ -56,8 +60,16 @@ class Face:
     """The ASGI application. Belongs to one event loop."""
 
     def __init__(
-        self, gateway: Gateway, health: Health, threads: Executor, options: BodyOptions, metrics: Metrics
+        self,
+        gateway: Gateway,
+        health: Health,
+        threads: Executor,
+        options: BodyOptions,
+        metrics: Metrics,
+        trusted_proxies: Networks = NO_NETWORKS,
     ) -> None:
+        """`trusted_proxies` are believed what they say of the client's address."""
+        self._trusted_proxies = trusted_proxies
         self._gateway = gateway
         self._health = health
         self._threads = threads
@@ -74,7 +86,9 @@ class Face:
         if scope["type"] != "http":
             raise RuntimeError(f"this is an HTTP service, not one for {scope['type']}")
         head = RequestHead(scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"]))
-        admitted = self._health.answer(head) or self._gateway.admit(head)
+        client = scope["client"]
+        address = client_address(client[0] if client else None, head, self._trusted_proxies)
+        admitted = self._health.answer(head) or self._gateway.admit(head, address)
         may_be_early = may_answer_early(head, scope["server"], scope["scheme"])
         if isinstance(admitted, Response):
             await _read_away(head, receive, may_be_early)

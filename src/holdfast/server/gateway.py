@@ -17,6 +17,7 @@ from holdfast.model.errors import Damaged, Denied, HoldfastError, Internal, Inva
 from holdfast.model.limits import JSON_BODY_BYTES_MAX
 from holdfast.observe.logs import Logger, request_id
 from holdfast.observe.metrics import Metrics
+from holdfast.server import trace
 from holdfast.server.body_limits import LENGTH_MEMBER, BodyLimits, check_body_length, content_length
 from holdfast.wire.faults import fault
 from holdfast.wire.message import Buffer, RequestHead, Response
@@ -28,18 +29,28 @@ from holdfast.wire.specs import Operation
 Handler = Callable[[Caller, dict[str, object]], Mapping[str, object]]
 EarlyHandler = Callable[[Caller, dict[str, object]], Mapping[str, object] | None]
 
+MESSAGE_CHARACTERS_MAX = 500
 _EMPTY_HASH = body_hash(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of every request, whatever becomes of it."""
+
+    request_id: str
+    head: RequestHead
+    client: str | None
+    """The client's address."""
+    started: float
+    """`time.perf_counter()` when the head was complete."""
 
 
 @dataclass(slots=True)
 class Admitted:
     """A request whose head is accepted as far as a head can be; belongs to one request and one thread at a time."""
 
-    request_id: str
-    head: RequestHead
+    origin: Origin
     claim: Claim
-    started: float
-    """`time.perf_counter()` when the head was complete."""
     content_length: int | None
     """Declared length of the body in bytes; None for chunked transfer."""
     body_bytes_max: int = JSON_BODY_BYTES_MAX
@@ -50,6 +61,12 @@ class Admitted:
     """None until confirmed: the signature covers a body that has not been read."""
     operation: Operation | None = None
     params: dict[str, object] = field(default_factory=dict)
+    made: dict[str, object] = field(default_factory=dict)
+    """What the answer names of what it acted on."""
+
+    @property
+    def head(self) -> RequestHead:
+        return self.origin.head
 
     @property
     def expects_continue(self) -> bool:
@@ -78,14 +95,16 @@ class Gateway:
         self._log = log.bind(part="gateway")
         self.limits = limits
 
-    def admit(self, head: RequestHead) -> Admitted | Response:
-        """The request, ready for its body, or the final answer. Does no I/O and never waits."""
+    def admit(self, head: RequestHead, client: str | None = None) -> Admitted | Response:
+        """The request, ready for its body, or the final answer. Does no I/O and never waits.
+
+        `client` is the address that the log shows.
+        """
         admitted: Admitted | None = None
-        identity = str(uuid.uuid4())
-        started = time.perf_counter()
+        origin = Origin(str(uuid.uuid4()), head, client, time.perf_counter())
         try:
             claim = self._authenticator.claim(head)
-            admitted = Admitted(identity, head, claim, started, content_length(head))
+            admitted = Admitted(origin, claim, content_length(head))
             if head.header_values(b"content-encoding") not in ([], [b"identity"], [b""]):
                 raise InvalidInput("Content-Encoding is not supported: send the body as it is")
             if claim.payload_hash is not None:
@@ -98,7 +117,7 @@ class Gateway:
                     f" {JSON_BODY_BYTES_MAX} bytes needs that header"
                 )
         except Exception as error:  # noqa: BLE001 - every error becomes an answer here, and only here
-            return self._fail(identity, started, admitted, error, 0)
+            return self._fail(origin, admitted, error, 0)
         return admitted
 
     def early(self, admitted: Admitted) -> Response | None:
@@ -109,18 +128,18 @@ class Gateway:
         handler = self._early.get(operation.name)
         if handler is None:
             return None
-        token = request_id.set(admitted.request_id)
+        token = request_id.set(admitted.origin.request_id)
         try:
             result = handler(caller, admitted.params)
             if result is None:
                 return None
             response = serialize(operation, result)
         except Exception as error:  # noqa: BLE001 - as in admit
-            return self._fail(admitted.request_id, admitted.started, admitted, error, 0)
+            return self._fail(admitted.origin, admitted, error, 0)
         finally:
             request_id.reset(token)
         self._metrics.early_answer()
-        return self._finish(admitted.request_id, admitted.started, admitted, response, 0)
+        return self._finish(admitted.origin, admitted, response, 0)
 
     def wants_early(self, admitted: Admitted) -> bool:
         """Whether `early` has anything to say about this request; costs nothing to ask."""
@@ -128,18 +147,18 @@ class Gateway:
 
     def answer(self, admitted: Admitted, body: Buffer) -> Response:
         """The final answer. Blocks until what it acknowledges is durable."""
-        token = request_id.set(admitted.request_id)
+        token = request_id.set(admitted.origin.request_id)
         try:
             response = self._answer(admitted, body)
         except Exception as error:  # noqa: BLE001 - as in admit
-            return self._fail(admitted.request_id, admitted.started, admitted, error, len(body))
+            return self._fail(admitted.origin, admitted, error, len(body))
         finally:
             request_id.reset(token)
-        return self._finish(admitted.request_id, admitted.started, admitted, response, len(body))
+        return self._finish(admitted.origin, admitted, response, len(body))
 
     def refuse(self, admitted: Admitted, error: HoldfastError, received_bytes: int = 0) -> Response:
         """The answer to a request whose body could not be read."""
-        return self._fail(admitted.request_id, admitted.started, admitted, error, received_bytes)
+        return self._fail(admitted.origin, admitted, error, received_bytes)
 
     def _enter(self, admitted: Admitted, payload_hash: str) -> None:
         """Confirm the signature, then find the operation and check everything that the head says."""
@@ -164,50 +183,63 @@ class Gateway:
         if member is not None and isinstance(promised := params.get(member), int):
             check_body_length(member, promised, len(body))
         parse_body(operation, params, body)
-        return serialize(operation, self._handlers[operation.name](caller, params))
+        result = self._handlers[operation.name](caller, params)
+        admitted.made = trace.resources(result)
+        return serialize(operation, result)
 
-    def _fail(
-        self, identity: str, started: float, admitted: Admitted | None, error: Exception, received_bytes: int
-    ) -> Response:
+    def _fail(self, origin: Origin, admitted: Admitted | None, error: Exception, received_bytes: int) -> Response:
         operation = admitted.operation if admitted is not None else None
         if isinstance(error, Damaged):
             name = operation and operation.name
-            self._log.error("damaged", request_id=identity, operation=name, reason=error.message)
+            self._log.error("damaged", request_id=origin.request_id, operation=name, reason=error.message)
         elif not isinstance(error, HoldfastError) or isinstance(error, Internal):
-            self._log.error("defect", request_id=identity, operation=operation and operation.name, exc_info=error)
+            self._log.error(
+                "defect", request_id=origin.request_id, operation=operation and operation.name, exc_info=error
+            )
         signing_name = admitted.claim.signing_name if admitted is not None else None
         response = fault(operation, error, signing_name=signing_name)
-        return self._finish(identity, started, admitted, response, received_bytes, error)
+        return self._finish(origin, admitted, response, received_bytes, error)
 
     def _finish(
         self,
-        identity: str,
-        started: float,
+        origin: Origin,
         admitted: Admitted | None,
         response: Response,
         received_bytes: int,
         error: Exception | None = None,
     ) -> Response:
         """The response with its id, counted and logged."""
-        seconds = time.perf_counter() - started
-        operation = admitted.operation.name if admitted is not None and admitted.operation is not None else "none"
+        identity, seconds = origin.request_id, time.perf_counter() - origin.started
+        operation = admitted.operation.name if admitted is not None and admitted.operation is not None else None
         sent_bytes = len(response.body)
-        self._metrics.request(operation, response.status, seconds, received_bytes, sent_bytes)
+        self._metrics.request(operation or "none", response.status, seconds, received_bytes, sent_bytes)
         facts: dict[str, object] = {}
+        caller = admitted.caller.access_key_id if admitted is not None and admitted.caller is not None else None
+        if caller is None:
+            facts["claimed"] = trace.claimed_key(origin.head)
+        if operation is not None and admitted is not None:
+            acted_on = {**admitted.made, **trace.resources(admitted.params)}
+        else:
+            acted_on = {}
+        if not acted_on and (guess := self._router.guess(origin.head)) is not None:
+            operation = operation or guess[0]
+            acted_on = trace.resources(trace.labels(guess[1]))
+        if acted_on:
+            facts["on"] = acted_on
         if error is not None:
             facts["error"] = type(error).__name__
-            facts["message"] = str(error)[:500]
+            facts["message"] = trace.shown(str(error), MESSAGE_CHARACTERS_MAX)
         self._log.info(
             "request",
             request_id=identity,
-            operation=operation,
+            operation=operation or "none",
             status=response.status,
-            caller=admitted.caller.access_key_id if admitted is not None and admitted.caller is not None else None,
+            client=origin.client,
+            caller=caller,
             ms=round(seconds * 1000, 3),
             received=received_bytes,
             sent=sent_bytes,
             **facts,
         )
-        return Response(
-            response.status, ((b"x-amzn-requestid", identity.encode("ascii")), *response.headers), response.body
-        )
+        headers = ((b"x-amzn-requestid", identity.encode("ascii")), *response.headers)
+        return Response(response.status, headers, response.body)

@@ -14,6 +14,8 @@ from holdfast.wire.scalars import percent_decode
 from holdfast.wire.specs import Operation, Route, Services
 
 _DOTS = (b".", b"..")
+_SEGMENTS_MAX = 16
+"""More than any route has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,16 @@ class Router:
                 " see its documentation for what there is instead"
             )
         return Routed(leaf.route.operation, {name: _label(segments[at], name) for at, name in leaf.labels})
+
+    def guess(self, head: RequestHead) -> tuple[str, dict[str, bytes]] | None:
+        """The name and the undecoded labels of the operation that a refused request would have been, if a path fits."""
+        segments = head.raw_path[1:].split(b"/", _SEGMENTS_MAX)
+        for methods in self._trees.values():
+            tree = methods.get(head.method)
+            leaf = _find(tree, segments) if tree is not None else None
+            if leaf is not None:
+                return leaf.route.name, {name: segments[at] for at, name in leaf.labels}
+        return None
 
     def _lost(self, head: RequestHead, signing_name: str, segments: list[bytes]) -> InvalidInput | NotFound:
         shown = f"{shorten(head.method)} {shorten(head.raw_path)}"
