@@ -12,6 +12,7 @@ A node of a store on PostgreSQL and a bucket has one too, with no catalog and no
 """
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -23,21 +24,25 @@ from holdfast.model.errors import InvalidInput, Unavailable
 
 CATALOG_NAME = "catalog"
 BLOBS_NAME = "blobs"
+_PROBE_PREFIX = ".probe-"
 _OURS = frozenset({"lock", "credentials", ROOT_KEY_NAME, CATALOG_NAME, BLOBS_NAME, RESERVE_NAME, CONFIG_NAME})
 
 
 def prepare(directory: Path, disk: Disk | None = None) -> None:
     """Make `directory` (mode 0700) if it is missing or empty.
 
-    Raises InvalidInput for one that holds other things than a store, or that is open to other users; Unavailable where
-    the disk refuses.
+    Raises InvalidInput for one that holds other things than a store, that is open to other users, or that lies on a
+    file system which keeps no permissions or has no hard links; Unavailable where the disk refuses.
     """
     try:
         _make(directory, disk or SystemDisk())
         names = {name for name in os.listdir(directory) if not name.startswith(".")}
+        mode = directory.stat().st_mode
+        if not names or mode & 0o077:
+            _require_fit(directory)
         if not names:
             directory.chmod(0o700)
-        mode = directory.stat().st_mode
+            mode = directory.stat().st_mode
     except OSError as refused:
         raise Unavailable(f"the store directory {directory} cannot be used: {refused.strerror or refused}") from refused
     if names and not names & _OURS:
@@ -63,3 +68,33 @@ def _make(directory: Path, disk: Disk) -> None:
         # it only where somebody else made it.
         with contextlib.suppress(PermissionError):
             disk.sync_directory(directory.parent)
+
+
+def _require_fit(directory: Path) -> None:
+    """Raises InvalidInput where the file system of `directory` cannot hold a store, such as FAT and exFAT.
+
+    Tried and not looked up: what a file system is called says little about what it does where it is mounted.
+    """
+    probe = directory / f"{_PROBE_PREFIX}{os.getpid()}"
+    other = probe.with_name(f"{probe.name}-link")
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        if probe.stat().st_mode & 0o077:
+            raise _unfit(directory, "keeps no permissions, so that others could read the keys")
+        try:
+            os.link(probe, other)
+        except OSError as refused:
+            if refused.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+                raise _unfit(directory, "has no hard links") from refused
+            raise
+    finally:
+        for path in (other, probe):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+
+def _unfit(directory: Path, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"the file system of {directory} {why}: FAT and exFAT cannot hold a store. Choose a directory on ext4, XFS,"
+        " Btrfs, ZFS or the like; on such a stick or disk, format it so or put an image with ext4 on it and mount that"
+    )
