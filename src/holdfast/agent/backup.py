@@ -11,7 +11,7 @@ from holdfast.agent import cut
 from holdfast.agent.compare import Verdict, compare
 from holdfast.agent.crew import ByteBudget, Crew
 from holdfast.agent.exchange import Batched, Exchange, OneByOne, listing
-from holdfast.agent.job import Job, claim
+from holdfast.agent.job import Job, claim, give_up, unfinished
 from holdfast.agent.read_file import Vanished
 from holdfast.agent.report import BackupReport, Tally
 from holdfast.agent.scan import Entry, Ignored, Options, Unseen
@@ -21,6 +21,7 @@ from holdfast.agent.upload_small import Names, SmallFiles, Unit, is_large
 from holdfast.agent.xattrs import MetadataBlob
 from holdfast.client.api import Api
 from holdfast.model.clock import Clock
+from holdfast.model.errors import DiskFull
 from holdfast.model.limits import MIB
 
 BYTES_IN_FLIGHT_MAX = 64 * MIB
@@ -41,7 +42,21 @@ class Plan:
 
 
 def back_up(api: Api, plan: Plan, tally: Tally[BackupReport], clock: Clock) -> None:
-    """Carry out `plan`, counting in `tally`. Raises errors of model/errors; the job is then left to be resumed."""
+    """Carry out `plan`, counting in `tally`. Raises errors of model/errors; the job is then left to be resumed.
+
+    Except where the store has no room: a job that nobody can finish would hold what the others need, so it is stopped
+    (docs/adr/0065).
+    """
+    try:
+        _back_up(api, plan, tally, clock)
+    except DiskFull as full:
+        report = tally.report
+        report.given_up = bool(report.job_id) and give_up(api, report.job_id)
+        others = unfinished(api)
+        raise DiskFull(f"{full.message}; {others}" if others else full.message) from full
+
+
+def _back_up(api: Api, plan: Plan, tally: Tally[BackupReport], clock: Clock) -> None:
     began_us = clock.now_us()
     cut.check_compiled()
     report = tally.report

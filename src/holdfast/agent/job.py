@@ -5,14 +5,16 @@ A source has one running job at most (the service sees to that). Its job view is
 
 import uuid
 from dataclasses import dataclass
+from itertools import islice
 
 from holdfast.client.api import Api
-from holdfast.model.arn import ACCOUNT, source_arn
-from holdfast.model.errors import AlreadyExists, InvalidState, NotFound
+from holdfast.model.arn import ACCOUNT, source_arn, source_name
+from holdfast.model.errors import AlreadyExists, HoldfastError, InvalidState, NotFound
 
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/holdfast"
 """AWS's operations demand a role; the service accepts any well-formed one."""
 _RUNNING = "RUNNING"
+_NAMED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,25 @@ def claim(api: Api, vault: str, source: str) -> Job:
                 raise
             resumed = True
     return Job(running, resumed, api.get_incremental_base_backup(running))
+
+
+def give_up(api: Api, job_id: str) -> bool:
+    """Stops a job that the store has no room for, so that what it had sent can be freed; False if that failed too."""
+    try:
+        api.stop_backup_job(job_id)
+    except HoldfastError:
+        return False
+    return True
+
+
+def unfinished(api: Api) -> str:
+    """The running jobs, which hold room until somebody ends them, and how that is done; nothing where there is none."""
+    try:
+        jobs = list(islice(api.list_backup_jobs(state=_RUNNING), _NAMED_MAX))
+    except HoldfastError:
+        return ""
+    named = ", ".join(f"{job.backup_job_id} of {source_name(job.resource_arn or '')!r}" for job in jobs)
+    return f"jobs that have not ended hold room too ({named}): `holdfast job stop JOB` those" if named else ""
 
 
 def _running(api: Api, vault: str, source: str) -> str | None:

@@ -26,6 +26,8 @@ class BackupReport(msgspec.Struct):
     vault: str = ""
     job_id: str = ""
     resumed: bool = False
+    given_up: bool = False
+    """Whether the job was stopped because the store has no room: `holdfast gc` then frees what it had sent."""
     base_recovery_point_arn: str | None = None
     recovery_point_arn: str | None = None
     objects_total: int = 0

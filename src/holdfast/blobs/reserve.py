@@ -82,6 +82,15 @@ class Reserve:
                 return believed
             return self._drop()
 
+    def shortage(self) -> str:
+        """What is free and what has to be before the reserve is whole again."""
+        wanted = (self._bytes_kept + _MARGIN_BYTES) / MIB
+        try:
+            free = f"{self._disk.free_bytes(self._path.parent) / MIB:.1f} MiB"
+        except OSError:
+            free = "an unknown part"
+        return f"{free} are free and {wanted:.1f} MiB are kept back to delete and collect with, see --reserve"
+
     def _make(self) -> bool:
         self._kept = False
         try:

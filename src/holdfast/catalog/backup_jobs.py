@@ -140,6 +140,17 @@ def move(tx: Tx, job_no: int, state: BackupJobState, message: str | None, finish
     return tx.run(_SQL["move"], params) == 1
 
 
+def live(tx: Tx, limit: int) -> list[BackupJobRow]:
+    """Up to `limit` jobs that have not ended, those that were started first first."""
+    return [_row(row) for row in tx.all(f"{_SQL['select']} {_SQL['live']}", {"limit": limit})]
+
+
+def put_so_far(tx: Tx, job: BackupJobRow, limit: int) -> int:
+    """Bytes of contents that a job has put, in up to `limit` objects and chunks of open uploads each."""
+    row = tx.one(_SQL["put_so_far"], {"series_no": job.series_no, "seq": job.seq, "job_no": job.job_no, "limit": limit})
+    return int(row[0]) if row else 0
+
+
 def ahead(tx: Tx, now_us: int, limit: int) -> list[int]:
     """Numbers of running jobs whose last touch lies further ahead than their lease is long."""
     return [int(row[0]) for row in tx.all(_SQL["ahead"], {"now_us": now_us, "limit": limit})]

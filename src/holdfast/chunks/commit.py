@@ -131,7 +131,8 @@ class GroupCommit(Generic[Tx]):
     def _attempt_with_room(self, group: list[Ticket]) -> _Attempt:
         urgent = group[0].purpose.is_urgent
         if not self._room.ensure() and not urgent:
-            return _Attempt([(ticket, Outcome(error=_refusal())) for ticket in group], (), _refusal())
+            shortage = self._room.shortage()
+            return _Attempt([(ticket, Outcome(error=_refusal(shortage))) for ticket in group], (), _refusal(shortage))
         attempt = self._attempt(group)
         if isinstance(attempt.error, DiskFull):
             again = urgent and self._room.release()
@@ -191,10 +192,11 @@ def _distinct(group: list[Ticket]) -> dict[tuple[bytes, bytes], SealedFrame]:
     return frames
 
 
-def _refusal() -> DiskFull:
+def _refusal(shortage: str) -> DiskFull:
     return DiskFull(
-        "the disk of the store has been full and has no room for the reserve yet: free space, or delete recovery points"
-        " and run `holdfast gc`; until then nothing new is taken, and nothing acknowledged is lost"
+        f"the disk of the store has no room for the reserve yet ({shortage}): free space, or delete recovery points or"
+        " stop jobs that nobody will finish (`holdfast job list --state RUNNING`) and run `holdfast gc`; until then"
+        " nothing new is taken, and nothing acknowledged is lost"
     )
 
 

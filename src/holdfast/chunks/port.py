@@ -76,6 +76,9 @@ class Room(Protocol):
     def release(self) -> bool:
         """Give it to those who write; False if there was none to give."""
 
+    def shortage(self) -> str:
+        """What there is and what there would have to be, for whoever is refused."""
+
 
 class NoRoomKept:
     """Where nothing is kept back, all of it is always there."""
@@ -85,3 +88,6 @@ class NoRoomKept:
 
     def release(self) -> bool:
         return False
+
+    def shortage(self) -> str:
+        return "nothing is kept back"

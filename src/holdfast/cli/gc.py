@@ -156,8 +156,20 @@ def _show_summary(total: "Collected") -> None:
     )
     if total.damaged_frames:
         warn(f"{total.damaged_frames} damaged frames were found: 'holdfast verify --all' says what they belong to")
+    _show_open_jobs(total)
     if not total.done:
         warn("stopped before it was done: run 'holdfast gc' again to go on")
+
+
+def _show_open_jobs(found: "Collected") -> None:
+    from holdfast.cli.output import size
+    from holdfast.model.arn import source_name
+
+    for job in found.open_jobs or ():
+        print(
+            f"Backup job {job.backup_job_id} of {source_name(job.resource_arn)!r} has not ended and keeps what it has"
+            f" put, {size(job.bytes)}. If nobody will finish it: 'holdfast job stop {job.backup_job_id}' and collect."
+        )
 
 
 def _show_plan(plan: "Collected") -> None:
@@ -176,6 +188,7 @@ def _show_plan(plan: "Collected") -> None:
     )
     if plan.sweep_pending:
         print("Deleted recovery points or ended jobs wait to be looked at; what they free is not counted yet.")
+    _show_open_jobs(plan)
     if plan.packs:
         rows = [(one.pack_id, one.reason, size(one.stored_bytes), size(one.dead_bytes)) for one in plan.packs]
         print()

@@ -59,7 +59,12 @@ def stopped(report: BackupReport | RestoreReport, error: BaseException, *, json:
     """A run that ended early: why, and how to go on."""
     _print_troubles(report, "could not handle")
     warn(error.message if isinstance(error, HoldfastError) else "interrupted")
-    if isinstance(report, BackupReport) and report.job_id:
+    if isinstance(report, BackupReport) and report.given_up:
+        warn(
+            f"backup job {report.job_id} was stopped, so that it holds no room: run 'holdfast gc', which frees what it"
+            " had sent, make room or leave something out (--exclude), and run the same command again"
+        )
+    elif isinstance(report, BackupReport) and report.job_id:
         warn(f"backup job {report.job_id} is left as it is: run the same command again to take it up")
     if not isinstance(error, HoldfastError):
         raise error

@@ -168,6 +168,15 @@ class CollectedPack(Answer, frozen=True):
     dead_bytes: int
 
 
+class OpenJob(Answer, frozen=True):
+    """A backup job that has not ended, with the bytes of what it has put so far."""
+
+    backup_job_id: str
+    resource_arn: str
+    backup_vault_name: str
+    bytes: int
+
+
 class Collected(Answer, frozen=True):
     """CollectGarbage: what one call did, or in a dry run would do; sizes in bytes."""
 
@@ -183,6 +192,7 @@ class Collected(Answer, frozen=True):
     damaged_frames: int = 0
     sweep_pending: bool | None = None
     packs: list[CollectedPack] | None = None
+    open_jobs: list[OpenJob] | None = None
     hold: str | None = None
 
 

@@ -7,6 +7,7 @@ from holdfast.model.errors import (
     AlreadyExists,
     DataExists,
     Denied,
+    DiskFull,
     HoldfastError,
     Internal,
     InvalidInput,
@@ -20,6 +21,7 @@ from holdfast.model.errors import (
     UnreadableBody,
     UnusableKey,
 )
+from holdfast.wire.faults import DISK_FULL
 
 _CLASSES: dict[str, type[HoldfastError]] = {
     "AccessDeniedException": Denied,
@@ -47,6 +49,7 @@ class _ErrorBody(msgspec.Struct):
     checksum: str | None = msgspec.field(default=None, name="Checksum")
     checksum_algorithm: str | None = msgspec.field(default=None, name="ChecksumAlgorithm")
     arn: str | None = msgspec.field(default=None, name="Arn")
+    reason: str | None = msgspec.field(default=None, name="Reason")
 
 
 _body = msgspec.json.Decoder(_ErrorBody)
@@ -67,6 +70,8 @@ def error_of(reply: ClientReply) -> HoldfastError:
         return AlreadyExists(message, arn=body.arn)
     if reply.status == 429 or code == "ThrottlingException":
         return Throttled(message, retry_after_ms=retry_after_ms(reply) or 1000)
+    if body.reason == DISK_FULL:
+        return DiskFull(message)
     known = _CLASSES.get(code)
     if known is not None:
         return known(message)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from holdfast.access.authenticate import Caller
-from holdfast.catalog import holds, packs
+from holdfast.catalog import backup_jobs, holds, packs
 from holdfast.catalog.holds import Hold
 from holdfast.catalog.transaction import Tx
 from holdfast.model.clock import Clock
@@ -28,6 +28,8 @@ Handler = Callable[[Caller, Params], Answer]
 _SECONDS_DEFAULT = 5
 _PACKS_PER_READ = 2000
 _PACKS_SHOWN_MAX = 100
+_JOBS_SHOWN_MAX = 100
+_PUT_LOOKED_AT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,15 @@ class Care:
             self.writes.submit((), lambda tx, _: holds.release(tx), purpose=Purpose.FREE)
         with self.catalog.snapshot() as tx:
             standing = holds.standing(tx)
-            expected = _forecast(tx, threshold) if params.get("DryRun") else None
+            expected = _forecast(tx, threshold) | _open_jobs(tx) if params.get("DryRun") else None
         if expected is not None:
             return expected | _hold(standing) | self._totals()
         if standing:
             return _gained(Gain()) | _hold(standing) | self._totals() | {"Done": True}
         gain, done = self._work(cast(int, params.get("Seconds", _SECONDS_DEFAULT)), threshold)
-        return _gained(gain) | self._totals() | {"Done": done}
+        with self.catalog.snapshot() as tx:
+            open_jobs = _open_jobs(tx) if done else {}
+        return _gained(gain) | open_jobs | self._totals() | {"Done": done}
 
     def _work(self, seconds: int, threshold: int) -> tuple[Gain, bool]:
         until = time.monotonic() + seconds
@@ -103,6 +107,19 @@ def _forecast(tx: Tx, threshold: int) -> dict[str, object]:
         "Packs": [_shown(choice) for choice in expected.compacted[:_PACKS_SHOWN_MAX]],
         "Done": True,
     }
+
+
+def _open_jobs(tx: Tx) -> dict[str, object]:
+    jobs = [
+        {
+            "BackupJobId": job.uid,
+            "ResourceArn": job.resource_arn,
+            "BackupVaultName": job.vault_name,
+            "Bytes": backup_jobs.put_so_far(tx, job, _PUT_LOOKED_AT),
+        }
+        for job in backup_jobs.live(tx, _JOBS_SHOWN_MAX)
+    ]
+    return {"OpenJobs": jobs} if jobs else {}
 
 
 def _shown(choice: Choice) -> dict[str, object]:

@@ -15,6 +15,7 @@ from holdfast.model.errors import (
     CallerError,
     DataExists,
     Denied,
+    DiskFull,
     HoldfastError,
     InvalidInput,
     InvalidState,
@@ -75,6 +76,7 @@ _STORAGE_STATUS = {
 _BACKUP_STATUS = {"AccessDeniedException": 403, "ThrottlingException": 429, _UNAVAILABLE: 500}
 _STATUS = {BACKUPSTORAGE: _STORAGE_STATUS, HOLDFAST: _STORAGE_STATUS, BACKUP: _BACKUP_STATUS}
 
+DISK_FULL = "DiskFull"
 _OURS = "the service failed on this request; its log has the details under the request id"
 _RETRY_AFTER_MS_DEFAULT = 1000
 
@@ -114,6 +116,9 @@ def _members(error: Exception) -> dict[str, str]:
         return {"Checksum": error.checksum, "ChecksumAlgorithm": error.checksum_algorithm}
     if isinstance(error, AlreadyExists) and error.arn is not None:
         return {"Arn": error.arn}
+    if isinstance(error, DiskFull):
+        # Beside what the model lists: our agent gives up what does not fit, others ignore it.
+        return {"Reason": DISK_FULL}
     return {}
 
 

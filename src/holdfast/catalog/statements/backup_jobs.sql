@@ -61,3 +61,16 @@ SELECT uid FROM backup_jobs WHERE state IN ('RUNNING', 'COMMITTING') AND touched
 
 -- name: drop_deletions
 DELETE FROM deletions WHERE job_no = :job_no;
+
+-- Appended to `select`.
+-- name: live
+WHERE j.state IN ('RUNNING', 'COMMITTING') ORDER BY j.job_no LIMIT :limit;
+
+-- Of the objects that a job has completed, and of the chunks of its open uploads: so many of each are looked at.
+-- name: put_so_far
+SELECT coalesce((SELECT sum(o.bytes) FROM (SELECT bytes FROM objects WHERE series_no = :series_no AND from_seq = :seq
+                                           LIMIT :limit) o), 0)
+     + coalesce((SELECT sum(u.raw_bytes) FROM (SELECT c.raw_bytes FROM objects x
+                                               JOIN object_chunks r ON r.object_no = x.object_no
+                                               JOIN chunks c ON c.chunk_no = r.chunk_no
+                                               WHERE x.job_no = :job_no AND x.from_seq IS NULL LIMIT :limit) u), 0);
