@@ -29,7 +29,7 @@ OBJECT_COLUMNS = (
     "object_no", "series_no", "job_no", "name", "state", "from_seq", "to_seq", "throw_on_duplicate", "completed_us",
     "chunk_count", "bytes", "sealed_checksum", "metadata_string", "metadata_chunk_no", "metadata_bytes",
 )  # fmt: skip
-REFERENCE_COLUMNS = ("object_no", "chunk_index", "chunk_no")
+REFERENCE_COLUMNS = ("object_no", "chunk_index", "chunk_no", "series_no")
 CHUNK_COLUMNS = (
     "chunk_no", "vault_no", "chunk_id", "sealed_digest", "raw_bytes", "pack_no", "frame_offset", "frame_bytes", "bad",
 )  # fmt: skip
@@ -73,7 +73,7 @@ def fill(loader: Loader, plan: Plan, part: RealPart, keys: VaultKeys, say: Say) 
     loader.clear(sorted({real.chunk_no for real in part.objects.values()}))
     loader.load("objects", OBJECT_COLUMNS, _objects(plan, part, keys, layout, views))
     stopwatch.lap("objects")
-    loader.load("object_chunks", REFERENCE_COLUMNS, _references(layout, first_object, first_chunk))
+    loader.load("object_chunks", REFERENCE_COLUMNS, _references(layout, part.series_no, first_object, first_chunk))
     stopwatch.lap("references")
     chunks = sum(layout.counts)
     [(last_pack,)] = loader.rows("SELECT max(pack_no) FROM packs")
@@ -132,12 +132,12 @@ def _objects(plan: Plan, part: RealPart, keys: VaultKeys, layout: _Layout, views
                 views[to_seq].total_bytes -= total_bytes
 
 
-def _references(layout: _Layout, object_no: int, chunk_no: int) -> Iterator[Row]:
+def _references(layout: _Layout, series_no: int, object_no: int, chunk_no: int) -> Iterator[Row]:
     for held in layout.counts:
         if held == 1:
-            yield (object_no, 0, chunk_no)
+            yield (object_no, 0, chunk_no, series_no)
         else:
-            yield from zip(repeat(object_no), range(held), range(chunk_no, chunk_no + held))
+            yield from zip(repeat(object_no), range(held), range(chunk_no, chunk_no + held), repeat(series_no))
         object_no += 1
         chunk_no += held
 

@@ -81,7 +81,7 @@ def _objects(vault_no: int, view: objects.View, count: int, one_with_metadata_of
         for k, (n, chunk_no) in enumerate(zip(numbers, chunk_nos, strict=True))
     ]
     objects.insert_whole(tx, view, rows)
-    chunk_index.refer(tx, [(n, 0, chunk_no) for n, chunk_no in zip(numbers, chunk_nos, strict=True)])
+    chunk_index.refer(tx, view.series_no, [(n, 0, chunk_no) for n, chunk_no in zip(numbers, chunk_nos, strict=True)])
 
 
 def _measure(tx: Tx) -> None:
@@ -167,6 +167,8 @@ SEEKS = [
     ("chunk_index", "of_objects", "chunks_pkey (chunk_no=)"),
     ("chunk_index", "of_added", "objects_by_from (series_no= from_seq= object_no> object_no<=)"),
     ("chunk_index", "find_by_number", "chunks_pkey (chunk_no=)"),
+    ("chunk_index", "find_possessor", "object_chunks_by_series (chunk_no= series_no=)"),
+    ("chunk_index", "find_possessor", "objects_pkey (object_no=)"),
     ("frames", "of_pack", "chunks_by_pack (pack_no= frame_offset>=)"),
     ("frames", "of_numbers", "chunks_pkey (chunk_no=)"),
     ("packs", "live_bytes", "chunks_by_pack (pack_no=)"),
@@ -175,7 +177,7 @@ SEEKS = [
     ("packs", "is_empty", "chunks_by_pack (pack_no=)"),
     ("packs", "is_empty", "packs_pkey (pack_no=)"),
     ("collect", "delete_unreferenced", "chunks_pkey (chunk_no=)"),
-    ("collect", "delete_unreferenced", "object_chunks_by_chunk (chunk_no=)"),
+    ("collect", "delete_unreferenced", "object_chunks_by_series (chunk_no=)"),
     ("collect", "delete_unreferenced", "objects_by_metadata_chunk (metadata_chunk_no=)"),
     ("sweep", "objects_from_seq", ADDED),
     ("sweep", "reopen", "objects_by_to (series_no= to_seq=)"),

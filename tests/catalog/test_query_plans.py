@@ -31,6 +31,7 @@ def plan(ledger: Ledger, noun: str, name: str) -> list[str]:
 BY_NAME = "USING INDEX objects_by_name"
 WHOLE_KEY = f"{BY_NAME} (series_no=? AND name=? AND from_seq=?)"
 UP_TO = f"{BY_NAME} (series_no=? AND name=? AND from_seq<?)"
+BY_USE = "USING COVERING INDEX object_chunks_by_chunk"
 BY_NUMBER = "USING INTEGER PRIMARY KEY (rowid=?)"
 
 SEEKS = [
@@ -56,11 +57,14 @@ SEEKS = [
     ("frames", "of_pack", "c USING INDEX chunks_by_pack (pack_no=? AND frame_offset>?)"),
     ("frames", "of_numbers", f"c {BY_NUMBER}"),
     ("damage", "bad_page", "chunks USING COVERING INDEX chunks_bad (bad=? AND rowid>?)"),
-    ("damage", "references", "object_chunks USING COVERING INDEX object_chunks_by_chunk (chunk_no=? AND object_no>?)"),
+    ("chunk_index", "find_possessor", f"r {BY_USE} (chunk_no=? AND series_no=?)"),
+    ("chunk_index", "find_possessor", f"o {BY_NUMBER}"),
+    ("damage", "references", f"object_chunks {BY_USE} (chunk_no=? AND series_no>?)"),
+    ("damage", "references", f"object_chunks {BY_USE} (chunk_no=? AND series_no=? AND object_no>?)"),
     (
         "damage",
         "references",
-        "object_chunks USING COVERING INDEX object_chunks_by_chunk (chunk_no=? AND object_no=? AND chunk_index>?)",
+        f"object_chunks {BY_USE} (chunk_no=? AND series_no=? AND object_no=? AND chunk_index>?)",
     ),
     ("damage", "seen_by", "p USING INDEX sqlite_autoindex_recovery_points_2 (series_no=? AND seq>?)"),
     ("damage", "manifests_of", "m USING COVERING INDEX manifests_by_chunk (chunk_no=?)"),

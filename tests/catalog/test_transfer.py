@@ -87,7 +87,7 @@ def some_rows() -> dict[str, list[Row]]:
         "objects": [
             (20 + n, 2, 4, name, "WHOLE", 3, top, 0, 4, 0, 0, b"", "", None, None) for n, name in enumerate(NAMES)
         ],
-        "object_chunks": [(20, top, 11), (21, 0, 11), (21, 1, 12)],
+        "object_chunks": [(20, top, 11, 1), (21, 0, 11, 1), (21, 1, 12, 1)],
         "packs": [(8, uid, 1, 3, None, 0, 0, 0, 0, 1), (9, uid[::-1], 1, 3, 500, 7, 1, top, 5, 0)],
         "chunks": [(11, 1, b"\x00id", b"\xff" * 32, 9, 8, 48, 100, 1), (12, 1, b"\x00ie", b"d", 9, 8, 148, 50, 0)],
         "doomed_packs": [(b"\x00", uid), (b"\xff", uid)],

@@ -1,5 +1,16 @@
 """Skipping what is known: only for chunks that the caller has shown to possess (contract 3.12)."""
 
+from pathlib import Path
+
+import apsw
+import pytest
+
+from holdfast.app.directory import CATALOG_NAME
+from holdfast.catalog import chunk_index
+from holdfast.catalog.objects import View
+from holdfast.catalog.sqlite_tx import SqliteTx
+from holdfast.dataplane import job_refs
+from holdfast.model import checksum
 from tests.dataplane.rig import Rig, sha
 
 
@@ -72,3 +83,58 @@ def test_a_chunk_whose_frame_is_bad_must_be_sent(rig: Rig) -> None:
     assert rig.early(**rig.chunk_params(job, upload, 2, b"data")) is None
     rig.put_chunk(job, upload, 2, b"data")
     assert rig.early(**rig.chunk_params(job, upload, 3, b"data")) is not None
+
+
+def steps_to_find(rig: Rig, job_id: str, data: bytes) -> int:
+    """How many instructions SQLite's machine takes to look for a possessed chunk, and finds none."""
+    connection = apsw.Connection(str(rig.folder / CATALOG_NAME))
+    steps = 0
+
+    def step() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    vault = job_refs.vault_of(rig.store, job_id)
+    [(series_no, job_no, seq)] = connection.execute(
+        "SELECT series_no, job_no, seq FROM backup_jobs WHERE uid = ?", (job_id,)
+    ).fetchall()
+    view = View(int(str(series_no)), 0, int(str(seq)), int(str(job_no)))
+    connection.set_progress_handler(step, 1)
+    chunk_id = vault.keys.chunk_id(checksum.digest(data))
+    assert chunk_index.find_possessed(SqliteTx(connection), vault.vault_no, view, chunk_id) is None
+    connection.close()
+    return steps
+
+
+def test_how_much_other_sources_use_a_chunk_does_not_show_in_the_work_to_look_for_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "store")
+    rig.vault()
+    rig.put_together(rig.start("many"), {f"{n}": b"popular" for n in range(2000)} | {"once": b"rare"})
+    job = rig.start("victim")
+    popular, rare, unknown = (steps_to_find(rig, job, data) for data in (b"popular", b"rare", b"unknown"))
+    assert popular == rare
+    # That the vault holds it takes the few instructions that hand its row over.
+    assert 0 <= rare - unknown < 20
+    rig.close()
+
+
+def test_a_chunk_that_only_objects_out_of_sight_have_used_lately_is_sent_after_a_bounded_look(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk_index, "_REFERENCES_LOOKED_AT_MAX", 8)
+    first = rig.start()
+    rig.put(first, "kept", b"data")
+    rig.commit(first)
+    aborted = rig.start()
+    rig.put_together(aborted, {f"{n}": b"data" for n in range(7)})
+    rig.abort(aborted)
+    job = rig.start()
+    upload = rig.open_upload(job, "y")
+    assert rig.early(**rig.chunk_params(job, upload, 0, b"data")) is not None
+    rig.abort(job)
+    job = rig.start()
+    upload = rig.open_upload(job, "y")
+    assert rig.early(**rig.chunk_params(job, upload, 0, b"data")) is None
+    rig.put_chunk(job, upload, 0, b"data")
+    assert rig.early(**rig.chunk_params(job, upload, 1, b"data")) is not None

@@ -76,7 +76,7 @@ class Ledger:
             row = self._row(objects.take_numbers(tx, 1)[0], name, references)
             objects.retire(tx, view, [name])
             objects.insert_whole(tx, view, [row])
-            self._refer(tx, row.object_no, references)
+            self._refer(tx, view, row.object_no, references)
             return row.sealed_checksum
 
         return self.write(step)
@@ -86,7 +86,7 @@ class Ledger:
 
         def step(tx: Tx) -> int:
             object_no = objects.insert_upload(tx, view, name, False)
-            self._refer(tx, object_no, references)
+            self._refer(tx, view, object_no, references)
             return object_no
 
         return self.write(step)
@@ -178,14 +178,14 @@ class Ledger:
             tx.insert("records", columns, [(vault_no, "VAULT", "", 1, NOW, chunk_no)])
         return vault_no, chunk_no
 
-    def _refer(self, tx: Tx, object_no: int, references: int) -> None:
+    def _refer(self, tx: Tx, view: View, object_no: int, references: int) -> None:
         """The first chunk is the object's own, the others are everybody's."""
         if not references:
             return
         own = NewChunk(object_no.to_bytes(32, "big"), b"d" * 32, 10, b"p" * 16, object_no * 100, 100)
         [own_no] = chunk_index.record(tx, self.vault_no, [own])
         numbers = [own_no, *[self.chunk_no] * (references - 1)]
-        chunk_index.refer(tx, [(object_no, index * 7, number) for index, number in enumerate(numbers)])
+        chunk_index.refer(tx, view.series_no, [(object_no, index * 7, number) for index, number in enumerate(numbers)])
 
     def _row(self, object_no: int, name: str, references: int) -> ObjectRow:
         mark = next(self.numbers).to_bytes(8, "big")

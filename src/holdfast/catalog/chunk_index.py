@@ -11,6 +11,9 @@ from holdfast.model.errors import Transient
 
 _SQL = sql.load("chunk_index")
 
+_NO_CHUNK = 0
+_REFERENCES_LOOKED_AT_MAX = 256
+
 _COLUMNS = (
     "chunk_no",
     "vault_no",
@@ -121,9 +124,10 @@ def find_again(tx: Tx, chunk: ChunkRow) -> ChunkRow | None:
     )
 
 
-def refer(tx: Tx, references: Sequence[tuple[int, int, int]]) -> None:
-    """References (object number, chunk index, chunk number); each index of an object must be free."""
-    tx.insert("object_chunks", ("object_no", "chunk_index", "chunk_no"), references)
+def refer(tx: Tx, series_no: int, references: Sequence[tuple[int, int, int]]) -> None:
+    """References (object number, chunk index, chunk number) of one series; each index of an object must be free."""
+    rows = [(*reference, series_no) for reference in references]
+    tx.insert("object_chunks", ("object_no", "chunk_index", "chunk_no", "series_no"), rows)
 
 
 def find_reference(tx: Tx, object_no: int, index: int) -> tuple[bytes, bytes, int] | None:
@@ -180,18 +184,23 @@ def find_by_number(tx: Tx, vault_no: int, chunk_no: int) -> ChunkRow | None:
 
 
 def find_possessed(tx: Tx, vault_no: int, view: View, chunk_id: bytes) -> tuple[int, int] | None:
-    """Number and length of a good chunk that is in the job's base or was sent in the job, else None."""
-    row = tx.one(
-        _SQL["find_possessed"],
-        {
-            "vault_no": vault_no,
-            "chunk_id": chunk_id,
-            "job_no": view.job_no,
-            "series_no": view.series_no,
-            "seq": view.seq,
-        },
-    )
-    return (row[0], row[1]) if row else None
+    """Number and length of a good chunk that is in the job's base or was sent in the job, else None.
+
+    Also None where the newest references of the series to the chunk are all of objects that the job does not see. A
+    chunk that the vault does not hold is looked for among the references like one that it holds: what other sources of
+    the vault have must not show in the time that it takes.
+    """
+    known = find(tx, vault_no, [chunk_id]).get(chunk_id)
+    chunk_no = _NO_CHUNK if known is None or known.bad else known.chunk_no
+    sought = {
+        "chunk_no": chunk_no,
+        "series_no": view.series_no,
+        "seq": view.seq,
+        "job_no": view.job_no,
+        "looks": _REFERENCES_LOOKED_AT_MAX,
+    }
+    possessor = tx.one(_SQL["find_possessor"], sought)
+    return None if known is None or possessor is None else (known.chunk_no, known.raw_bytes)
 
 
 def _new_row(chunk_no: int, vault_no: int, pack_no: int, chunk: NewChunk) -> Row:

@@ -14,15 +14,19 @@ from holdfast.catalog.transaction import Tx
 _SQL = sql.load("damage")
 
 METADATA_INDEX = -1
-"""Stands for the metadata blob where a chunk index is expected; so it comes before the chunks of its object."""
-BEFORE_ALL = -2
+"""Stands for the metadata blob where a chunk index is expected."""
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):
-    """An object that uses a chunk, and at which index."""
+    """An object that uses a chunk, and at which index; in the series that it is in, or as metadata."""
 
+    series_no: int
     object_no: int
     index: int
+
+
+BEFORE_ALL = Reference(-1, 0, 0)
+AFTER_ALL = Reference(2**62, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,14 @@ def count_bad(tx: Tx) -> int:
 
 
 def references(tx: Tx, chunk_no: int, after: Reference, limit: int) -> list[Reference]:
-    """Up to `limit` references to the chunk beyond `after`, by object number and index."""
-    key = {"chunk_no": chunk_no, "object_no": after.object_no, "chunk_index": after.index, "limit": limit}
+    """Up to `limit` references to the chunk beyond `after`, by series, object number and index."""
+    key = {
+        "chunk_no": chunk_no,
+        "series_no": after.series_no,
+        "object_no": after.object_no,
+        "chunk_index": after.index,
+        "limit": limit,
+    }
     return [Reference(*row) for row in tx.all(_SQL["references"], key)]
 
 

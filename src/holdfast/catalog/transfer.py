@@ -74,7 +74,7 @@ TABLES = (
         " metadata_string metadata_chunk_no metadata_bytes",
         counted=True,
     ),
-    _table("object_chunks", "object_no chunk_index", "chunk_no"),
+    _table("object_chunks", "object_no chunk_index", "chunk_no series_no"),
     _table(
         "packs",
         "pack_no",

@@ -36,7 +36,7 @@ def put_chunk(store: Store, params: Mapping[str, object]) -> Answer:
         upload = _require_upload(objects.find_upload_to_add(tx, job.job_no, object_no))
         if not _is_there(tx, vault, object_no, index, digest):
             _require_open(upload)
-            chunk_index.refer(tx, [(object_no, index, recorded[0])])
+            chunk_index.refer(tx, job.series_no, [(object_no, index, recorded[0])])
 
     take_in(store, vault, [Arrival(data, digest)], apply)
     return _answer(digest)
@@ -74,7 +74,7 @@ def answer_known_chunk(store: Store, params: Mapping[str, object]) -> Answer | N
         chunk_no = _possessed(tx, vault, own_view(job), chunk_id, length)
         if chunk_no is None:
             return False
-        chunk_index.refer(tx, [(object_no, index, chunk_no)])
+        chunk_index.refer(tx, job.series_no, [(object_no, index, chunk_no)])
         return True
 
     return _answer(digest) if store.commits.submit((), step, Purpose.ADD) else None

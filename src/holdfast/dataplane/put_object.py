@@ -52,7 +52,7 @@ def put_object(store: Store, params: Mapping[str, object]) -> Mapping[str, objec
             metadata_bytes=None,
         )
         objects.insert_whole(tx, view, [whole])
-        chunk_index.refer(tx, [(object_no, 0, chunk_no) for chunk_no in recorded])
+        chunk_index.refer(tx, view.series_no, [(object_no, 0, chunk_no) for chunk_no in recorded])
 
     take_in(store, vault, arrivals, apply)
     answer: dict[str, object] = {

@@ -54,7 +54,9 @@ def put_objects(store: Store, params: Mapping[str, object]) -> Mapping[str, obje
         ]
         objects.insert_whole(tx, view, rows)
         chunk_index.refer(
-            tx, [(object_no, 0, number) for object_no, number in zip(object_nos, chunk_nos, strict=True) if number]
+            tx,
+            view.series_no,
+            [(object_no, 0, number) for object_no, number in zip(object_nos, chunk_nos, strict=True) if number],
         )
 
     take_in(store, vault, arrivals, apply)

@@ -51,10 +51,13 @@ def add_references(replay: Replay) -> Iterator[list[MissingChunk]]:
 def _refer(
     tx: Tx, findings: Findings, vault: RestoredVault, planned: Planned, part: ManifestPart
 ) -> list[MissingChunk]:
-    wanted = list(_wanted(tx, vault, part))
+    series_no = rebuilding.series_no(tx, vault.vault_no, part.head.resource_arn)
+    wanted = list(_wanted(tx, series_no, part))
     numbers, missing = _recorded(tx, findings, vault, wanted)
     chunk_index.refer(
-        tx, [(one.object_no, one.chunk.index, numbers[one.chunk.digest]) for one in wanted if not one.is_blob]
+        tx,
+        series_no,
+        [(one.object_no, one.chunk.index, numbers[one.chunk.digest]) for one in wanted if not one.is_blob],
     )
     for one in wanted:
         if one.is_blob:
@@ -71,10 +74,8 @@ def _refer(
     ]
 
 
-def _wanted(tx: Tx, vault: RestoredVault, part: ManifestPart) -> Iterator[_Wanted]:
-    head = part.head
-    series = rebuilding.series_no(tx, vault.vault_no, head.resource_arn)
-    numbers = rebuilding.written(tx, series, head.seq, list({entry.name for entry in part.added}))
+def _wanted(tx: Tx, series_no: int, part: ManifestPart) -> Iterator[_Wanted]:
+    numbers = rebuilding.written(tx, series_no, part.head.seq, list({entry.name for entry in part.added}))
     for entry in part.added:
         object_no = numbers.get(entry.name)
         if object_no is None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.catalog import damage, frames
-from holdfast.catalog.damage import BEFORE_ALL, Reference
+from holdfast.catalog.damage import AFTER_ALL, BEFORE_ALL, Reference
 from holdfast.catalog.scope import Scope
 from holdfast.model.arn import recovery_point_arn
 from holdfast.upkeep.checking import Checked, Checker
@@ -32,6 +32,7 @@ class Named:
 def name_damage(checker: Checker, cursor: Cursor, scopes: Sequence[Scope] | None) -> Named:
     """The next few of what is damaged in the scopes (None: anywhere)."""
     chunk_no, object_no, index, seq = cursor.place
+    after = Reference(cursor.series_no, object_no, index)
     if not chunk_no:
         return _next_chunk(checker, cursor, 0, scopes)
     reason = checker.reason(chunk_no)
@@ -39,10 +40,10 @@ def name_damage(checker: Checker, cursor: Cursor, scopes: Sequence[Scope] | None
         return _next_chunk(checker, cursor, chunk_no, scopes)
     named = Named(None)
     with checker.catalog.snapshot() as tx:
-        pending = damage.references(tx, chunk_no, Reference(object_no, index), _REFERENCES_PER_PIECE)
+        pending = damage.references(tx, chunk_no, after, _REFERENCES_PER_PIECE)
         if seq:
             # This object has more recovery points than fitted into the piece before.
-            pending.insert(0, Reference(object_no, index))
+            pending.insert(0, after)
         for reference in pending:
             seen = damage.seen_by(tx, reference.object_no, seq, _POINTS_PER_PIECE)
             named.damages += [
@@ -57,10 +58,10 @@ def name_damage(checker: Checker, cursor: Cursor, scopes: Sequence[Scope] | None
                 if _within(scopes, one.series_no, one.seq)
             ]
             if len(seen) == _POINTS_PER_PIECE:
-                named.cursor = cursor.moved(chunk_no, reference.object_no, reference.index, seen[-1].seq)
+                named.cursor = _moved(cursor, chunk_no, reference, seen[-1].seq)
                 return named
             seq = 0
-            named.cursor = cursor.moved(chunk_no, reference.object_no, reference.index)
+            named.cursor = _moved(cursor, chunk_no, reference)
             if len(named.damages) >= _POINTS_PER_PIECE:
                 return named
     return named if pending else _next_chunk(checker, cursor, chunk_no, scopes)
@@ -73,10 +74,10 @@ def _next_chunk(checker: Checker, cursor: Cursor, after: int, scopes: Sequence[S
         bad = frames.of_numbers(tx, found)
     if not found:
         return Named(None)
-    named = Named(cursor.moved(found[0], 0, BEFORE_ALL), checked=checker.check(bad))
+    named = Named(_moved(cursor, found[0], BEFORE_ALL), checked=checker.check(bad))
     reason = checker.reason(found[0])
     if reason is None:
-        named.cursor = cursor.moved(found[0], 2**62)
+        named.cursor = _moved(cursor, found[0], AFTER_ALL)
         return named
     with checker.catalog.snapshot() as tx:
         named.manifests += [
@@ -95,6 +96,11 @@ def _next_chunk(checker: Checker, cursor: Cursor, after: int, scopes: Sequence[S
                 for one in damage.records_of(tx, found[0])
             ]
     return named
+
+
+def _moved(cursor: Cursor, chunk_no: int, after: Reference, seq: int = 0) -> Cursor:
+    """Behind that reference to the chunk, and behind the recovery point `seq` that sees it."""
+    return cursor.at(cursor.stage, after.series_no).moved(chunk_no, after.object_no, after.index, seq)
 
 
 def _within(scopes: Sequence[Scope] | None, series_no: int, seq: int) -> bool:

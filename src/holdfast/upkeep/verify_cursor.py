@@ -9,7 +9,7 @@ from holdfast.model.errors import InvalidInput
 from holdfast.model.token import TokenKind, TokenMint
 
 OPERATION = "VerifyStore"
-_VERSION = 1
+_VERSION = 2
 
 PACKS, MANIFESTS, OBJECTS, DAMAGES, PARITY = "packs", "manifests", "objects", "damages", "parity"
 """The stages: read everything; or read the manifests and then the objects of a scope; then name what is damaged; then
@@ -30,6 +30,7 @@ class Cursor(msgspec.Struct, array_like=True, frozen=True):
     """Packs that are begun later are not waited for."""
     stage: str
     series_no: int = 0
+    """Where the stage goes by series, and of the reference to which `DAMAGES` has come."""
     place: tuple[int, int, int, int] = (0, 0, 0, 0)
     begun_us: int = 0
     """When the pack that is being read was begun to be."""

@@ -67,13 +67,18 @@ WHERE pack_no = :pack_no AND bad = 0 ORDER BY frame_offset LIMIT :limit;
 UPDATE chunks SET pack_no = :new_pack_no, frame_offset = :new_offset, frame_bytes = :new_bytes, bad = 0
 WHERE chunk_no = :chunk_no AND pack_no = :pack_no AND frame_offset = :frame_offset;
 
--- What the caller has shown to possess: what is in the base of the job, or was sent in the job.
--- name: find_possessed
-SELECT c.chunk_no, c.raw_bytes
-FROM chunks c JOIN object_chunks r ON r.chunk_no = c.chunk_no JOIN objects o ON o.object_no = r.object_no
-WHERE c.vault_no = :vault_no AND c.chunk_id = :chunk_id AND c.bad = 0
-  AND (o.job_no = :job_no
-       OR (o.series_no = :series_no AND o.from_seq <= :seq
-           AND o.from_seq NOT IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no)
-           AND (o.to_seq > :seq OR o.to_seq IN (SELECT seq FROM dead_seqs WHERE series_no = :series_no))))
+-- An object of the job, or of its base, that has the chunk; among the newest references of the job's own series. What other
+-- series use is not even read: it must not show in the time that this takes. The plus signs keep to the numbers found.
+-- name: find_possessor
+SELECT o.object_no
+FROM (SELECT r.object_no FROM object_chunks r
+      WHERE r.chunk_no = :chunk_no AND r.series_no = :series_no
+      ORDER BY r.object_no DESC LIMIT :looks) newest
+CROSS JOIN objects o
+WHERE o.object_no = newest.object_no
+  AND (+o.job_no = :job_no
+       OR (+o.series_no = :series_no AND +o.from_seq <= :seq
+           AND NOT EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = o.from_seq)
+           AND (o.to_seq > :seq
+                OR EXISTS (SELECT 1 FROM dead_seqs d WHERE d.series_no = :series_no AND d.seq = o.to_seq))))
 LIMIT 1;

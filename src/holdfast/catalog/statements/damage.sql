@@ -17,15 +17,19 @@ UNION
 SELECT o.object_no FROM objects o CROSS JOIN chunks c ON c.chunk_no = coalesce(o.metadata_chunk_no, 0)
 WHERE o.object_no IN (:each) AND +c.bad = 1;
 
--- In three pieces, each a range of an index, so that a page costs the same wherever it begins.
+-- Those of metadata blobs come first, as if they were of a series -1. In pieces, each a range of an index, so that a page
+-- costs the same wherever it begins.
 -- name: references
-SELECT object_no, -1 FROM objects WHERE metadata_chunk_no = :chunk_no AND object_no > :object_no
+SELECT -1, object_no, -1 FROM objects WHERE metadata_chunk_no = :chunk_no AND CAST(:series_no AS BIGINT) < 0 AND object_no > :object_no
 UNION ALL
-SELECT object_no, chunk_index FROM object_chunks
-WHERE chunk_no = :chunk_no AND object_no = :object_no AND chunk_index > :chunk_index
+SELECT series_no, object_no, chunk_index FROM object_chunks
+WHERE chunk_no = :chunk_no AND series_no = :series_no AND object_no = :object_no AND chunk_index > :chunk_index
 UNION ALL
-SELECT object_no, chunk_index FROM object_chunks WHERE chunk_no = :chunk_no AND object_no > :object_no
-ORDER BY 1, 2 LIMIT :limit;
+SELECT series_no, object_no, chunk_index FROM object_chunks
+WHERE chunk_no = :chunk_no AND series_no = :series_no AND object_no > :object_no
+UNION ALL
+SELECT series_no, object_no, chunk_index FROM object_chunks WHERE chunk_no = :chunk_no AND series_no > :series_no
+ORDER BY 1, 2, 3 LIMIT :limit;
 
 -- The kept recovery points that see the object, in order.
 -- name: seen_by
