@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.observe import standard_streams
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -80,7 +82,7 @@ def gc(
     if json:
         print_json(found)
     elif found.hold is not None:
-        print(_HOLD.format(reason=found.hold), file=sys.stderr)
+        standard_streams.complain(_HOLD.format(reason=found.hold))
     else:
         show(found)
     return FAILED if found.hold is not None else 0

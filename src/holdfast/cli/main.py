@@ -4,6 +4,7 @@
     1  failed
     2  usage: what was typed cannot be understood
     3  done, but some files could not be read or restored; each was named
+    130, 141  interrupted; the reader of our output went away (128 and the number of the signal)
 
 A command is imported when it is called, so that `holdfast --help` and short commands start fast.
 """
@@ -19,8 +20,10 @@ from cyclopts import App, CycloptsError
 
 from holdfast import __version__
 from holdfast.cli.help import PlainHelp
-from holdfast.cli.output import FAILED, USAGE, UsageError
+from holdfast.cli.output import DONE, FAILED, USAGE, UsageError, warn
 from holdfast.model.errors import HoldfastError
+from holdfast.observe import standard_streams
+from holdfast.observe.standard_streams import OutputLost
 
 HELP = """Deduplicating, encrypted, incremental-forever backups, spoken to as AWS Backup Storage.
 
@@ -80,37 +83,47 @@ def build_app(chosen: str | None = None) -> App:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line (without the program's name); the exit code."""
+    code = DONE
+    try:
+        code = _run(arguments)
+        # Python would only complain of it at exit, with an exit code of its own.
+        sys.stdout.flush()
+    except OutputLost as lost:
+        standard_streams.discard(sys.stdout)
+        if lost.has_no_reader:
+            return 128 + 13
+        warn(f"the output cannot be written: {lost}; what was asked for may have been done all the same")
+        return code or FAILED
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         chosen = next((word for word in arguments if not word.startswith("-")), None)
         result = build_app(chosen)(list(arguments))
-        sys.stdout.flush()
     except (CycloptsError, UsageError) as misuse:
-        _complain(f"{misuse}\nTry 'holdfast --help'.")
+        warn(f"{misuse}\nTry 'holdfast --help'.")
         return USAGE
     except HoldfastError as error:
         if os.environ.get("HOLDFAST_DEBUG"):
             traceback.print_exc()
-        _complain(error.message)
+        warn(error.message)
         return FAILED
     except KeyboardInterrupt:
-        _complain("interrupted")
+        warn("interrupted")
         return 128 + 2
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13
+    except OutputLost:
+        raise
     except Exception as error:  # noqa: BLE001 - a defect; people get a line, those who look for it the traceback
         if os.environ.get("HOLDFAST_DEBUG"):
             traceback.print_exc()
-        _complain(f"an unexpected error: {type(error).__name__}: {error} (HOLDFAST_DEBUG=1 shows where)")
+        warn(f"an unexpected error: {type(error).__name__}: {error} (HOLDFAST_DEBUG=1 shows where)")
         return FAILED
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else DONE
 
 
 def main() -> NoReturn:
     """The console script."""
+    standard_streams.open_missing()
+    standard_streams.guard_output()
     sys.exit(run(sys.argv[1:]))
-
-
-def _complain(message: str) -> None:
-    print(f"holdfast: {message}", file=sys.stderr)

@@ -2,10 +2,11 @@
 
 import datetime
 import shlex
-import sys
 from collections.abc import Iterable, Sequence
 
 import msgspec
+
+from holdfast.observe import standard_streams
 
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 """Exit codes (contract 2)."""
@@ -61,7 +62,7 @@ def size(count: int | None) -> str | None:
 
 def warn(message: str) -> None:
     """One line on stderr."""
-    print(f"holdfast: {message}", file=sys.stderr)
+    standard_streams.complain(f"holdfast: {message}")
 
 
 def warn_missing(paths: Iterable[str], source: str) -> None:
