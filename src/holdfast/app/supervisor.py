@@ -19,17 +19,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
-from holdfast.app.build import System
-from holdfast.app.config import ServeOptions, StoreOptions
+from holdfast.app.config import ServeOptions
+from holdfast.app.first_opening import prepare
+from holdfast.app.hangups import Hangups, held_back
 from holdfast.app.listener import beside, hold, require_sharing, url
 from holdfast.app.numbers_directory import NumbersDirectory
-from holdfast.app.process import say_ready
+from holdfast.app.process import beside_requests, open_certificate, say_ready
+from holdfast.app.reloading import Reloaded, Reloader, take_over
 from holdfast.app.restarts import Restarts
 from holdfast.app.worker_channel import (
     Alive,
     Buried,
     Ready,
     Refused,
+    Reload,
     Start,
     Stop,
     Writing,
@@ -37,23 +40,22 @@ from holdfast.app.worker_channel import (
     from_worker,
 )
 from holdfast.blobs.lock import StoreLock
-from holdfast.catalog import writers
-from holdfast.catalog.transaction import Tx
 from holdfast.model.errors import HoldfastError, Unavailable
-from holdfast.model.purpose import Purpose
 from holdfast.observe import worker_numbers
-from holdfast.observe.logs import Logger, open_log
-from holdfast.observe.metrics import Metrics
+from holdfast.observe.logs import Logger, ServiceLog
 
 _LOOK_SECONDS = 1.0
 
 
-def supervise(options: ServeOptions, out: TextIO) -> None:
+def supervise(
+    options: ServeOptions, out: TextIO, hangups: Hangups, reloader: Reloader, service_log: ServiceLog
+) -> None:
     """As `app.process.serve`, for more than one worker."""
-    log = open_log(options.log_level, options.log_format)
+    log = service_log.logger
     require_sharing()
+    certificate = open_certificate(options, log)
     with ExitStack() as closing:
-        store = _prepare(options.store, log)
+        store = prepare(options.store, log)
         lock = StoreLock(store.directory) if store.catalog is None else None
         if lock is not None:
             closing.callback(lock.close)
@@ -67,43 +69,21 @@ def supervise(options: ServeOptions, out: TextIO) -> None:
             if lock is not None:
                 lock.announce(address)
             log.info("ready", address=address, store=str(store.directory), workers=options.workers)
-            say_ready(address, out)
+            say_ready(address, out, log)
+
+        def reload() -> Reload | None:
+            found: list[Reload] = []
+
+            def take(reloaded: Reloaded) -> None:
+                is_usable = take_over(reloaded, service_log, certificate)
+                found.append(Reload(reloaded.log_level, reloaded.tls if is_usable else None))
+
+            reloader.reload(take)
+            return found[0] if found else None
 
         supervisor = _Supervisor(replace(options, store=store), held, numbers.path, log)
-        asyncio.run(supervisor.run(ready))
+        asyncio.run(supervisor.run(ready, hangups, reload))
         log.info("stopped", address=address)
-
-
-def _prepare(options: StoreOptions, log: Logger) -> StoreOptions:
-    """Opens and closes the store; the options for the workers, with the pass phrase if somebody has typed it.
-
-    Between this and taking the lock again another service may have come and gone: nothing here relies on it.
-    """
-    passphrase = options.unlock.passphrase
-    typed: list[str] = []
-
-    def ask() -> str:
-        assert passphrase.ask is not None
-        typed.append(passphrase.ask())
-        return typed[-1]
-
-    asked = replace(passphrase, ask=ask if passphrase.ask else None)
-    system = System(
-        replace(options, unlock=replace(options.unlock, passphrase=asked)), Metrics(), log, background=False
-    )
-    try:
-        if system.lock is not None:
-            # Itself included: the packs that it may have begun are for the workers to look after.
-            system.commits.submit((), _end_all, Purpose.BEGIN)
-    finally:
-        system.close()
-    known = replace(passphrase, ask=None, text=typed[-1] if typed else passphrase.text)
-    return replace(options, unlock=replace(options.unlock, passphrase=known))
-
-
-def _end_all(tx: Tx, _: object) -> None:
-    for writer_no in writers.live(tx):
-        writers.end(tx, writer_no)
 
 
 @dataclass(slots=True, eq=False)
@@ -149,9 +129,14 @@ class _Supervisor:
         self._announced = False
         self._stopping = asyncio.Event()
         self._failure: HoldfastError | None = None
+        self._reloaded: Reload | None = None
+        """What was reloaded last; workers that were being started then do not know it."""
+        self._spawning = asyncio.Lock()
 
-    async def run(self, ready: Callable[[], None]) -> None:
+    async def run(self, ready: Callable[[], None], hangups: Hangups, reload: Callable[[], Reload | None]) -> None:
         """Returns when all workers have ended after a signal; `ready` is called when all serve for the first time.
+
+        `reload` reads the options again and says what is in force then, or None; it may take its time.
 
         Raises Unavailable, saying why, where they cannot be started.
         """
@@ -159,6 +144,7 @@ class _Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
+        hangups.listen(beside_requests(loop, lambda: self._reload(loop, reload)))
         watching = asyncio.create_task(self._end_silent_ones())
         try:
             await asyncio.gather(*(self._keep(place) for place in range(1, self._options.workers + 1)))
@@ -169,6 +155,19 @@ class _Supervisor:
                 worker.signal(signal.SIGKILL)
         if self._failure is not None:
             raise self._failure
+
+    def _reload(self, loop: asyncio.AbstractEventLoop, reload: Callable[[], Reload | None]) -> None:
+        reloaded = reload()
+        if reloaded is not None:
+            loop.call_soon_threadsafe(self._pass_on, reloaded)
+
+    def _pass_on(self, reloaded: Reload) -> None:
+        """Every worker, also one that is started later, goes on with what was reloaded."""
+        self._reloaded = reloaded
+        self._options = replace(self._options, log_level=reloaded.log_level, tls=reloaded.tls or self._options.tls)
+        for worker in self._workers.values():
+            if worker.is_ready:
+                worker.orders.write(encode(reloaded))
 
     def _stop(self) -> None:
         """Asks every worker for a gentle stop; asked a second time, for one at once."""
@@ -216,17 +215,7 @@ class _Supervisor:
     async def _start(self, place: int) -> _Worker:
         ours, theirs = socket.socketpair()
         with theirs, beside(self._held) as listener:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                "holdfast.app.worker_process",
-                str(theirs.fileno()),
-                stdout=2,  # the one line on stdout is the supervisor's
-                pass_fds=(theirs.fileno(), listener.fileno()),
-                process_group=0,  # Ctrl-C in a terminal is for the supervisor, which passes it on once
-                env={**os.environ, worker_numbers.DIRECTORY_VARIABLE: str(self._numbers)},
-            )
+            process = await self._spawn((theirs.fileno(), listener.fileno()))
             start = Start(self._options, place, os.getpid(), listener.fileno(), self._numbers)
         lines, orders = await asyncio.open_connection(sock=ours)
         orders.write(encode(start))
@@ -234,6 +223,23 @@ class _Supervisor:
         if self._stopping.is_set():
             worker.stop(at_once=False)
         return worker
+
+    async def _spawn(self, descriptors: tuple[int, int]) -> asyncio.subprocess.Process:
+        # A hangup for all must not end a worker that has not come to ignore it. One worker at a time: the first to be
+        # there would no longer hold it back for the others.
+        async with self._spawning:
+            with held_back():
+                return await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "holdfast.app.worker_process",
+                    str(descriptors[0]),
+                    stdout=2,  # the one line on stdout is the supervisor's
+                    pass_fds=descriptors,
+                    process_group=0,  # Ctrl-C in a terminal is for the supervisor, which passes it on once
+                    env={**os.environ, worker_numbers.DIRECTORY_VARIABLE: str(self._numbers)},
+                )
 
     async def _attend(self, worker: _Worker) -> int:
         """Hears what the worker says until it has ended; its exit code."""
@@ -258,6 +264,8 @@ class _Supervisor:
         if self._stopping.is_set():
             worker.stop(at_once=False)
             return
+        if self._reloaded is not None:
+            worker.orders.write(encode(self._reloaded))
         self._tell_a_survivor()
         ready = sum(worker.is_ready for worker in self._workers.values())
         if not self._announced and ready == self._options.workers:

@@ -9,6 +9,8 @@ import msgspec
 
 from holdfast.app.config import ServeOptions
 from holdfast.model.networks import Networks
+from holdfast.observe.log_words import LogLevel
+from holdfast.server.tls import Tls
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -37,6 +39,14 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     at_once: bool
 
 
+class Reload(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: this is in force from here on, and the certificate is to be read again."""
+
+    log_level: LogLevel
+    tls: Tls | None
+    """None: the certificate stays."""
+
+
 class Writing(msgspec.Struct, frozen=True, tag=True):
     """From a worker: it is this writer from now on."""
 
@@ -58,7 +68,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
 
 
 FromWorker = Writing | Ready | Alive | Refused
-ToWorker = Start | Buried | Stop
+ToWorker = Start | Buried | Stop | Reload
 
 
 def encode(message: FromWorker | ToWorker) -> bytes:

@@ -11,57 +11,66 @@ import os
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NoReturn
 
+from holdfast.app import hangups
 from holdfast.app.attendant import Attendant
 from holdfast.app.build import System
-from holdfast.app.process import made_ready, serve_system
+from holdfast.app.process import made_ready, serve_system, service_log
+from holdfast.app.reloading import Reloaded, take_over
 from holdfast.app.worker_channel import Ready, Refused, Start
 from holdfast.app.worker_tie import Tie
 from holdfast.model.errors import HoldfastError
-from holdfast.observe.logs import open_log
+from holdfast.observe.logs import ServiceLog
 from holdfast.observe.metrics import Metrics
 from holdfast.observe.worker_numbers import WorkerNumbers
+from holdfast.server.certificate import Certificate
 
 _PR_SET_PDEATHSIG = 1
 
 
 def main() -> NoReturn:
     """What the supervisor starts."""
+    # They are for the supervisor, which says what to do.
+    hangups.accept_none()
     tie = Tie(socket.socket(fileno=int(sys.argv[1])))
     start = tie.start()
     _die_with(start.supervisor)
-    try:
-        _serve(start, tie)
-    except HoldfastError as refused:
-        tie.send(Refused(refused.message))
-        sys.exit(1)
-    except Exception as defect:  # noqa: BLE001 - a defect; whoever runs the service gets a line and the traceback
-        traceback.print_exc()
-        tie.send(Refused(f"an unexpected error: {type(defect).__name__}: {defect}"))
+    refusal: str | None = None
+    with service_log(start.options) as log:
+        try:
+            _serve(start, tie, log)
+        except HoldfastError as refused:
+            refusal = refused.message
+        except Exception as defect:
+            log.logger.error("an unexpected error", worker=start.place, exc_info=defect)
+            refusal = f"an unexpected error: {type(defect).__name__}: {defect}"
+    if refusal is not None:
+        tie.send(Refused(refusal))
         sys.exit(1)
     sys.exit(0)
 
 
-def _serve(start: Start, tie: Tie) -> None:
+def _serve(start: Start, tie: Tie, service_log: ServiceLog) -> None:
     options = start.options
-    log = open_log(options.log_level, options.log_format).bind(worker=start.place)
+    log = service_log.logger.bind(worker=start.place)
     metrics = Metrics(WorkerNumbers(start.numbers, start.place))
-    with made_ready(log), ExitStack() as closing:
+    with made_ready(service_log, metrics), ExitStack() as closing:
         listener = socket.socket(fileno=start.listener)
         closing.callback(listener.close)
+        certificate = None if options.tls is None else Certificate(options.tls)
         system = System(options.store, metrics, log, joins=True)
         closing.callback(system.close)
         attendant = Attendant(tie, system, metrics, log)
         closing.callback(attendant.close)
+        tie.on_reload = lambda said: take_over(Reloaded(said.log_level, said.tls), service_log, certificate)
 
         def orders(stop: Callable[[bool], object]) -> None:
             tie.on_stop = stop
 
-        serve_system(options, system, listener, metrics, log, lambda: tie.send(Ready()), orders)
+        serve_system(options, system, listener, certificate, metrics, log, lambda: tie.send(Ready()), orders)
         log.info("stopped")
 
 

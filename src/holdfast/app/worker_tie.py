@@ -10,7 +10,7 @@ from collections.abc import Callable
 from select import select
 from typing import NoReturn
 
-from holdfast.app.worker_channel import Alive, Buried, FromWorker, Refused, Start, Stop, encode, to_worker
+from holdfast.app.worker_channel import Alive, Buried, FromWorker, Refused, Reload, Start, Stop, encode, to_worker
 
 _ALIVE_SECONDS = 2.0
 _READ_BYTES = 64 * 1024
@@ -28,6 +28,9 @@ class Tie:
         self._buried: list[int] = []
         self.on_stop: Callable[[bool], object] = lambda at_once: None  # noqa: ARG005 - nothing runs yet
         """Called when the worker is to end, with whether at once; by the thread that listens."""
+
+        self.on_reload: Callable[[Reload], object] = lambda reload: None  # noqa: ARG005 - as above
+        """Called when something may have changed; by the thread that listens."""
 
     def start(self) -> Start:
         """Waits for the first line; from then on the process ends with the connection."""
@@ -65,6 +68,8 @@ class Tie:
                 order = to_worker(line)
                 if isinstance(order, Stop):
                     self.on_stop(order.at_once)
+                elif isinstance(order, Reload):
+                    self.on_reload(order)
                 elif isinstance(order, Buried):
                     with self._lock:
                         self._buried += order.writer_nos

@@ -21,6 +21,8 @@ def serve(*, flags: Given = None) -> None:
 
         holdfast serve --data /srv/node --catalog postgresql://holdfast@db/holdfast --blobs s3://backups/holdfast
 
+    SIGHUP makes it take over a renewed certificate and another log level; whatever else changed takes a restart.
+
     Any number of services on one database and one bucket are one service; each has a DIR of its own.
 
     Every option may also come from the environment, --chunk-max as HOLDFAST_CHUNK_MAX, and from a TOML file, as
@@ -34,15 +36,19 @@ def serve(*, flags: Given = None) -> None:
         HOLDFAST_S3_SECRET_ACCESS_KEY   HOLDFAST_S3_SECRET_ACCESS_KEY_FILE
         HOLDFAST_PASSPHRASE             HOLDFAST_PASSPHRASE_FILE
     """
-    from holdfast.app.config import gather
+    from holdfast.app.config import gather_from
+    from holdfast.app.option_sources import Sources
     from holdfast.model.errors import InvalidInput
 
+    def read() -> Sources:
+        return Sources(flags_of(flags), os.environ)
+
     try:
-        options = gather(flags_of(flags), os.environ)
+        options = gather_from(read())
     except InvalidInput as misuse:
         raise UsageError(misuse.message) from misuse
     if options.beyond_loopback and options.tls is None:
         warn(f"warning: others can connect to {options.host or 'all addresses'} WITHOUT encryption (--insecure-http)")
     from holdfast.app.process import serve as run
 
-    run(options, sys.stdout)
+    run(options, sys.stdout, read)

@@ -8,9 +8,8 @@ from typing import Any
 
 import uvicorn
 
-from holdfast.model.errors import InvalidInput
 from holdfast.server.asgi import Face
-from holdfast.server.tls import Tls
+from holdfast.server.certificate import Certificate
 
 BACKLOG = 1024
 
@@ -19,7 +18,8 @@ BACKLOG = 1024
 class ServerOptions:
     """How the server meets its clients as a whole."""
 
-    tls: Tls | None = None
+    certificate: Certificate | None = None
+    """None: without TLS."""
     keep_alive_seconds: int = 75
     stop_seconds_max: int = 60
     """How long requests under way may take after a stop was asked for."""
@@ -33,7 +33,7 @@ class HttpServer(uvicorn.Server):
     ) -> None:
         self._listener = listener
         self._ready = ready
-        tls = options.tls
+        certificate = options.certificate
         config = uvicorn.Config(
             face,
             interface="asgi3",
@@ -48,16 +48,9 @@ class HttpServer(uvicorn.Server):
             backlog=BACKLOG,
             timeout_keep_alive=options.keep_alive_seconds,
             timeout_graceful_shutdown=options.stop_seconds_max,
-            ssl_certfile=tls.certificate if tls else None,
-            ssl_keyfile=tls.key if tls else None,
+            ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
         )
-        try:
-            config.load()
-        except OSError as unreadable:  # ssl.SSLError is one
-            assert tls is not None
-            raise InvalidInput(
-                f"the TLS certificate {tls.certificate} and key {tls.key} cannot be used: {unreadable}"
-            ) from unreadable
+        config.load()
         super().__init__(config)
 
     async def run_until_stopped(self) -> None:
