@@ -31,15 +31,18 @@ def end(child: subprocess.Popen[bytes]) -> None:
 
 def test_a_second_process_is_refused_and_told_whom_to_ask(tmp_path: Path) -> None:
     child = hold_in_a_child(tmp_path, "https://backup.example:9220")
-    with pytest.raises(Unavailable, match=rf"process {child.pid}.*AWS_ENDPOINT_URL=https://backup\.example:9220\)"):
+    with pytest.raises(
+        Unavailable, match=rf"process {child.pid}.*https://backup\.example:9220: .*env --data {tmp_path}"
+    ):
         StoreLock(tmp_path)
     end(child)
 
 
-def test_without_an_announced_address_the_usual_one_is_named(tmp_path: Path) -> None:
+def test_who_serves_nobody_is_waited_for_and_no_address_is_made_up(tmp_path: Path) -> None:
     child = hold_in_a_child(tmp_path)
-    with pytest.raises(Unavailable, match=r"AWS_ENDPOINT_URL=http://127\.0\.0\.1:9220"):
+    with pytest.raises(Unavailable, match=rf"process {child.pid}, which serves nobody else: wait") as refused:
         StoreLock(tmp_path)
+    assert "http" not in refused.value.message
     end(child)
 
 

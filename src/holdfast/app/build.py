@@ -7,6 +7,7 @@ thread of this process can write any more. A store on PostgreSQL is nobody's own
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 from holdfast.access import credentials_file
 from holdfast.access.authenticate import Authenticator, Caller
@@ -21,11 +22,13 @@ from holdfast.app.measured import MeasuredChunks
 from holdfast.app.moving_marks import require_finished
 from holdfast.app.opening import clear_stale_drafts, require_catalog, require_known_packs
 from holdfast.app.places import Blobs, catalog_path, open_blobs, open_catalog, schema_spoken
+from holdfast.app.read_only import reading_only
 from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
 from holdfast.app.verification import verification
 from holdfast.app.writing import writing
 from holdfast.blobs.disk import RoomyDisk, SystemDisk
 from holdfast.blobs.lock import StoreLock
+from holdfast.blobs.read_only_disk import ReadOnlyDisk
 from holdfast.blobs.reserve import Reserve
 from holdfast.catalog import freezes, vaults, writers
 from holdfast.catalog.identity import Identity
@@ -77,19 +80,24 @@ class System:
         catalog_vfs: str = CHECKSUM_VFS,
         background: bool = True,
         joins: bool = False,
+        reads_only: Path | None = None,
     ) -> None:
         """Opens the store of `options`, or makes one there.
 
         Without `background` nothing is done that nobody asks for: no expiry, collection, scrub. `joins`: other
         processes have the store open too, and somebody else holds the directory's lock for all of them; on PostgreSQL
         that is always so, and there is no lock. `disk` and `catalog_vfs` are the ways to the disk, for tests that let
-        them fail.
+        them fail. `reads_only`: the store is that directory, which `options` only show (app.read_only): nothing that
+        would change it is done.
         Raises Unavailable where another process has it or the disk or the database refuses, or what is
         there is an unfinished copy; InvalidInput for a directory that is no store, UnusableKey where its root key is
         missing.
         """
         self._closing = ExitStack()
-        self._background = background
+        self._background = background and reads_only is None
+        self._reads_only = reads_only
+        if reads_only is not None:
+            disk = ReadOnlyDisk()
         self._joins = joins or options.catalog is not None
         self.lock: StoreLock | None = None
         try:
@@ -207,11 +215,14 @@ class System:
         self.handlers = (
             data.handlers() | control.handlers() | vault_keys.handlers() | care.handlers() | verifying.handlers()
         )
+        early = data.early()
+        if self._reads_only is not None:
+            self.handlers, early = reading_only(self.handlers, self._reads_only), {}
         self.gateway = Gateway(
             Router(load()),
             Authenticator({self.access_key.access_key_id: self.access_key.secret}.get, clock),
             self.handlers,
-            data.early(),
+            early,
             BodyLimits(options.chunk_bytes_max),
             metrics,
             log,

@@ -1,7 +1,7 @@
 """A client of the service, wherever it is: at the configured endpoint, or in this process over a store directory."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +61,16 @@ def _inside(store: Path | None, environ: Mapping[str, str], make: bool) -> Itera
     # Imported here: a client of a running service pays nothing for what the service needs.
     from holdfast.app.build import System
     from holdfast.app.in_process import InProcessTransport
+    from holdfast.app.read_only import is_read_only, scratch
     from holdfast.observe.logs import open_log
     from holdfast.observe.metrics import Metrics
 
-    with closing(System(options, Metrics(), open_log("warning"))) as system:
+    with ExitStack() as opened:
+        read_only = is_read_only(options)
+        if read_only:
+            options = opened.enter_context(scratch(options))
+        system = System(options, Metrics(), open_log("warning"), reads_only=directory if read_only else None)
+        opened.callback(system.close)
         key = system.access_key
         api = Api(InProcessTransport(system.gateway), Credentials(key.access_key_id, key.secret))
         yield Connection(api, directory)

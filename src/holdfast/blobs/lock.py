@@ -8,6 +8,9 @@ where to go instead.
 import contextlib
 import fcntl
 import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,10 +72,34 @@ class StoreLock:
             os.pwrite(self._descriptor, f"{os.getpid()}\n{endpoint}\n".encode(), 0)
 
 
+@contextmanager
+def shared_lock(directory: Path) -> Iterator[None]:
+    """Keeps out whoever would change the store in `directory` while it is only read. Unavailable if somebody has it."""
+    try:
+        descriptor = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        # Not copied along, or not ours to read: then there is nobody whom it would keep out.
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            raise Unavailable(_refusal(directory, os.pread(descriptor, _NOTE_BYTES_MAX, 0))) from held
+        except OSError as failed:
+            raise write_error(failed, "lock", directory / LOCK_NAME) from failed
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _refusal(directory: Path, note: bytes) -> str:
     pid, _, rest = note.decode("utf-8", "replace").partition("\n")
-    endpoint = rest.strip() or "http://127.0.0.1:9220"
+    holder = f"the store {directory} is in use by process {pid.strip() or 'unknown'}"
+    if not rest.strip():
+        return f"{holder}, which serves nobody else: wait until it ends, stop it, or choose another store"
+    data = shlex.quote(os.path.abspath(directory))
     return (
-        f"the store {directory} is in use by process {pid.strip() or 'unknown'}: use the running service"
-        f" (export AWS_ENDPOINT_URL={endpoint}), stop that process, or choose another store"
+        f'{holder}, which serves it at {rest.strip()}: use that, by eval "$(holdfast env --data {data})" and without'
+        " --store; or stop that process, or choose another store"
     )
