@@ -11,6 +11,7 @@ from threading import Event, Thread
 from typing import TextIO
 
 from holdfast.agent.report import BackupReport, RestoreReport
+from holdfast.model.counted import counted
 
 PLAIN_SECONDS = 10.0
 BAR_SECONDS = 0.2
@@ -23,14 +24,15 @@ def backup_line(report: BackupReport) -> str:
     seen = report.files + report.directories + report.links + report.others
     line = f"{seen:,} scanned, {report.objects_unchanged:,} unchanged, {report.objects_sent:,} sent"
     line += f" ({size_text(report.bytes_sent)} of {size_text(report.bytes_seen)} seen)"
-    return line + (f", {report.problems_total:,} problems" if report.problems_total else "")
+    return line + (f", {counted(report.problems_total, 'problem')}" if report.problems_total else "")
 
 
 def restore_line(report: RestoreReport) -> str:
     """Where a restore stands, in one line."""
     written = report.files + report.links + report.others + report.hard_links
-    line = f"{written:,} files, {report.directories:,} directories, {size_text(report.bytes_written)} written"
-    return line + (f", {report.problems_total:,} problems" if report.problems_total else "")
+    line = f"{counted(written, 'file')}, {counted(report.directories, 'directory', 'directories')}"
+    line += f", {size_text(report.bytes_written)} written"
+    return line + (f", {counted(report.problems_total, 'problem')}" if report.problems_total else "")
 
 
 def size_text(size: int) -> str:

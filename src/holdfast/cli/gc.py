@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.model.counted import counted
 from holdfast.observe import standard_streams
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _progress(total: "Collected") -> str:
     from holdfast.cli.output import size
 
     return (
-        f"{total.swept_objects} objects swept, {total.deleted_chunks} chunks deleted,"
+        f"{counted(total.swept_objects, 'object')} swept, {counted(total.deleted_chunks, 'chunk')} deleted,"
         f" {size(total.freed_bytes)} given back, {size(total.copied_bytes)} copied"
     )
 

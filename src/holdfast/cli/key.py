@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from holdfast.cli.output import UsageError, print_facts, print_json, warn
+from holdfast.model.counted import counted
 
 if TYPE_CHECKING:
     from holdfast.app.config import StoreOptions
@@ -55,7 +56,7 @@ def rotate(vault: str, /, *, store: Store = None, as_json: Json = False) -> None
     if as_json:
         print_json(rotated)
     else:
-        print(f"vault {vault} has key {rotated.key_number} now; {rotated.packs} packs are due to be sealed anew")
+        print(f"vault {vault} has key {rotated.key_number} now; to be sealed again: {counted(rotated.packs, 'pack')}")
 
 
 @app.command(name="rotate-root")
@@ -211,7 +212,7 @@ def import_(bundle: Path, /, *, store: Closed = None, as_json: Json = False) -> 
     if as_json:
         print_json({"Restored": done.restored, "Equal": done.equal, "Different": done.different})
     else:
-        print(f"{len(done.restored)} files put back, {len(done.equal)} were there already")
+        print(f"{counted(len(done.restored), 'file')} put back, {len(done.equal)} were there already")
     for name in done.different:
         warn(f"{name} is there and other than the bundle's: it was left alone; if it is damaged, move it away first")
     return 1 if done.different else 0

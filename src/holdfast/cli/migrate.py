@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from holdfast.cli.output import DONE, UsageError, warn
 from holdfast.cli.standing import Standing
+from holdfast.model.counted import counted
 
 if TYPE_CHECKING:
     from holdfast.app.config import StoreOptions
@@ -208,10 +209,11 @@ def _show(report: "MoveReport", directory: str, *, json: bool) -> None:
     if json:
         print_json(report)
         return
-    kinds = f"{report.packs:,} packs, {size(report.pack_bytes)}; {report.key_records:,} key records"
-    kinds += f"; parity of {report.parities:,} packs" if report.parities else ""
+    kinds = f"{counted(report.packs, 'pack')}, {size(report.pack_bytes)}; {counted(report.key_records, 'key record')}"
+    kinds += f"; parity of {counted(report.parities, 'pack')}" if report.parities else ""
     run = f"{size(report.copied_bytes)} copied, {size(report.verified_bytes)} read back and compared"
-    opened = f"{report.manifests:,} parts of manifests" + (f", {report.frames:,} frames" if report.frames else "")
+    opened = f"{counted(report.manifests, 'part')} of manifests"
+    opened += f", {counted(report.frames, 'frame')}" if report.frames else ""
     moved = None if report.was_finished else True
     source = "takes changes too" if report.source_takes_changes else "can be read, and takes no changes any more"
     print_facts(
@@ -220,7 +222,7 @@ def _show(report: "MoveReport", directory: str, *, json: bool) -> None:
             ("to", report.target),
             ("holds", moved and kinds),
             ("this run", moved and f"{run}; {report.seconds:.1f} s"),
-            ("rows", moved and f"{report.rows:,} in {len(report.tables)} tables, compared"),
+            ("rows", moved and f"{report.rows:,} in {counted(len(report.tables), 'table')}, compared"),
             ("opened", moved and opened),
             ("no changes", moved and f"were taken for {report.frozen_seconds:.1f} s"),
             ("the old place", source),

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from holdfast.cli.output import DONE, FAILED, UsageError, warn
 from holdfast.cli.standing import Standing
+from holdfast.model.counted import counted
 
 if TYPE_CHECKING:
     from holdfast.app.config import StoreOptions
@@ -116,9 +117,12 @@ def _show(report: "RebuildReport", *, json: bool) -> None:
             ("vaults", f"{report.vaults:,}"),
             ("recovery points", f"{report.recovery_points:,}"),
             ("packs", f"{report.packs:,}, {size(report.pack_bytes)}"),
-            ("cannot be read", f"{report.troubles_total:,} places in packs" if report.troubles_total else None),
-            ("missing", f"{report.missing_chunks:,} chunks of objects" if report.missing_chunks else None),
-            ("lost", f"{len(report.lost):,} recovery points" if report.lost else None),
+            (
+                "cannot be read",
+                f"{counted(report.troubles_total, 'place')} in packs" if report.troubles_total else None,
+            ),
+            ("missing", f"{counted(report.missing_chunks, 'chunk')} of objects" if report.missing_chunks else None),
+            ("lost", counted(len(report.lost), "recovery point") if report.lost else None),
         )
     )
     for lost in report.lost:
@@ -129,7 +133,7 @@ def _show(report: "RebuildReport", *, json: bool) -> None:
     if report.missing_chunks > len(report.missing):
         print(f"and {report.missing_chunks - len(report.missing):,} more: 'holdfast verify --all' names all")
     for trouble in report.troubles:
-        warn(f"{trouble.pack}, {trouble.length:,} bytes at offset {trouble.offset}: {trouble.reason}")
+        warn(f"{trouble.pack}, {counted(trouble.length, 'byte')} at offset {trouble.offset}: {trouble.reason}")
     for note in report.notes:
         warn(note)
     for hold in report.holds:

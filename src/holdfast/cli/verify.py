@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from holdfast.cli.output import DONE, FAILED, UsageError
+from holdfast.model.counted import counted
 from holdfast.model.limits import PARITY_PERCENT_MAX
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class _Tally:
         from holdfast.cli.output import size
 
         share = min(100, self.checked_bytes * 100 // self.total_bytes) if self.total_bytes else 100
-        line = f"{share} %, {self.checked_chunks:,} chunks, {size(self.checked_bytes)} read"
+        line = f"{share} %, {counted(self.checked_chunks, 'chunk')}, {size(self.checked_bytes)} read"
         return line + (f", {self.damaged:,} damaged" if self.damaged else "")
 
 
@@ -180,12 +181,12 @@ def _print_summary(tally: _Tally, *, json: bool) -> None:
         return
     print_facts(
         (
-            ("checked", f"{tally.checked_chunks:,} chunks, {size(tally.checked_bytes)}"),
-            ("repaired", f"{tally.repaired_chunks:,} chunks" if tally.repaired_chunks else None),
-            ("rewritten", f"{tally.resealed_manifests:,} manifests" if tally.resealed_manifests else None),
-            ("parity added", f"{tally.parity_added:,} packs" if tally.parity_added else None),
-            ("without parity", f"{tally.packs_without_parity:,} packs" if tally.packs_without_parity else None),
-            ("damaged", f"{tally.damaged:,} findings" if tally.damaged else "nothing"),
+            ("checked", f"{counted(tally.checked_chunks, 'chunk')}, {size(tally.checked_bytes)}"),
+            ("repaired", counted(tally.repaired_chunks, "chunk") if tally.repaired_chunks else None),
+            ("rewritten", counted(tally.resealed_manifests, "manifest") if tally.resealed_manifests else None),
+            ("parity added", counted(tally.parity_added, "pack") if tally.parity_added else None),
+            ("without parity", counted(tally.packs_without_parity, "pack") if tally.packs_without_parity else None),
+            ("damaged", counted(tally.damaged, "finding") if tally.damaged else "nothing"),
             ("recovery points", f"{len(tally.points):,} are not whole" if tally.points else None),
         )
     )
