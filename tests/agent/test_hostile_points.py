@@ -124,7 +124,7 @@ def test_damage_in_the_store_is_named_and_everything_else_comes_back(
 def test_a_source_without_recovery_points_is_told_with_those_that_have_some(rig: Rig) -> None:
     from holdfast.agent.points import choose
 
-    rig.back_up()
+    rig.back_up(allow_empty=True)
     with pytest.raises(NotFound, match="no recovery point of source 'nope'; sources with recovery points: 'tree'"):
         choose(rig.api, "nope", "latest", None)
     with pytest.raises(NotFound, match="holdfast points"):

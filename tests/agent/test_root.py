@@ -24,9 +24,9 @@ def test_the_top_object_alone_says_which_path_the_names_are_relative_to(rig: Rig
     assert _roots(rig, rig.back_up().recovery_point_arn) == {"/": str(rig.tree)}
     for leaf, size in (("small", 10), ("large", 2 * 1024 * 1024)):
         (rig.tree / leaf).write_bytes(bytes(size))
-        assert _roots(rig, rig.back_up(path=rig.tree / leaf).recovery_point_arn) == {leaf: str(rig.tree)}
+        assert _roots(rig, rig.back_up(path=rig.tree / leaf, new_root=True).recovery_point_arn) == {leaf: str(rig.tree)}
     (rig.tree / "link").symlink_to("small")
-    assert _roots(rig, rig.back_up(path=rig.tree / "link").recovery_point_arn) == {"link": str(rig.tree)}
+    assert _roots(rig, rig.back_up(path=rig.tree / "link", new_root=True).recovery_point_arn) == {"link": str(rig.tree)}
 
 
 def test_the_path_of_odd_names_is_spelled_as_object_names_are(rig: Rig) -> None:

@@ -5,23 +5,27 @@ ends the run and leaves its job, so that the next run takes up where this one st
 tree.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from holdfast.agent import cut
+from holdfast.agent import cut, names
 from holdfast.agent.compare import Verdict, compare
 from holdfast.agent.crew import ByteBudget, Crew
 from holdfast.agent.exchange import Batched, Exchange, OneByOne, listing
+from holdfast.agent.exclude import is_kind
 from holdfast.agent.job import Job, claim, give_up, unfinished
 from holdfast.agent.read_file import Vanished
+from holdfast.agent.replacement import require_same_tree
 from holdfast.agent.report import BackupReport, Tally
-from holdfast.agent.scan import Entry, Ignored, Options, Unseen
+from holdfast.agent.root import Root, recorded_root
+from holdfast.agent.scan import Entry, Event, Ignored, Options, Unseen
 from holdfast.agent.source import Source, open_source
 from holdfast.agent.upload_large import LargeFiles
 from holdfast.agent.upload_small import Names, SmallFiles, Unit, is_large
 from holdfast.agent.xattrs import MetadataBlob
 from holdfast.client.api import Api
 from holdfast.model.clock import Clock
-from holdfast.model.errors import DiskFull
+from holdfast.model.errors import DiskFull, InvalidState
 from holdfast.model.limits import MIB
 
 BYTES_IN_FLIGHT_MAX = 64 * MIB
@@ -35,6 +39,9 @@ class Plan:
     source: str
     vault: str = "default"
     scan: Options = field(default_factory=Options)
+    new_root: bool = False
+    """Whether this may take the place of another directory (agent.replacement)."""
+    allow_empty: bool = False
     batches: bool = True
     small_threads: int = 3
     file_threads: int = 3
@@ -62,22 +69,50 @@ def _back_up(api: Api, plan: Plan, tally: Tally[BackupReport], clock: Clock) -> 
     report = tally.report
     report.source, report.vault = plan.source, plan.vault
     opened = open_source(plan.path)
+    opened.require_outside(plan.scan.skip)
+    may_be_empty = plan.allow_empty and opened.leaf is None
+    events = (opened.events if may_be_empty else opened.contents)(plan.scan)
     job = claim(api, plan.vault, plan.source)
+    known = recorded_root(api, job.id)
+    if job.base is not None and not plan.new_root:
+        _require_same_tree(api, plan, opened, job, known, tally)
     report.job_id, report.resumed, report.base_recovery_point_arn = job.id, job.resumed, job.base
-    _Run(api, plan, opened, job, tally, clock).send()
+    _Run(api, plan, opened, job, tally, clock, known != opened.as_root).send(events)
     committed = api.commit_backup_job(job.id, drop_open_uploads=True)
     report.recovery_point_arn = committed.recovery_point_arn
     report.objects_total, report.bytes_total = committed.object_count, committed.bytes
+    report.excludes_unused = plan.scan.exclusion.unused()
+    for pattern in report.excludes_unused:
+        if not is_kind(pattern):
+            tally.warn(f"--exclude {pattern!r} matched nothing")
     report.seconds = (clock.now_us() - began_us) / 1e6
+
+
+def _require_same_tree(
+    api: Api, plan: Plan, source: Source, job: Job, known: Root | None, tally: Tally[BackupReport]
+) -> None:
+    try:
+        require_same_tree(api, job.id, source, known, lambda: source.events(plan.scan), tally.warn)
+    except InvalidState:
+        if not job.resumed:
+            give_up(api, job.id)
+        raise
 
 
 class _Run:
     def __init__(
-        self, api: Api, plan: Plan, source: Source, job: Job, tally: Tally[BackupReport], clock: Clock
+        self,
+        api: Api,
+        plan: Plan,
+        source: Source,
+        job: Job,
+        tally: Tally[BackupReport],
+        clock: Clock,
+        top_is_stale: bool,
     ) -> None:
         self._api = api
         self._plan = plan
-        self._source = source
+        self._top = (source.as_root.single or names.ROOT) if top_is_stale else None
         self._job = job
         self._tally = tally
         about = MetadataBlob(cut=cut.PARAMETERS, root=source.root)
@@ -99,12 +134,12 @@ class _Run:
             ask_first=job.resumed or job.base is not None,
         )
 
-    def send(self) -> None:
-        """Bring the job view to what the source holds now; all of it durable on return."""
+    def send(self, events: Iterator[Event]) -> None:
+        """Bring the job view to `events`; all of it durable on return."""
         crews = (self._chunk_crew, self._file_crew, self._small_crew)
         with self._chunk_crew, self._file_crew, self._small_crew:
             try:
-                self._differences()
+                self._differences(events)
                 self._flush_unit()
                 self._flush_names()
                 # Small units may still hand out a file that grew, so they come first.
@@ -115,17 +150,21 @@ class _Run:
                     crew.fail(error)
                 raise
 
-    def _differences(self) -> None:
-        # What is damaged in the store counts as changed: sent once more, it is whole in every recovery point.
-        view = ((it.name, None if it.damaged else it.metadata) for it in listing(self._api, self._job.id))
+    def _differences(self, events: Iterator[Event]) -> None:
+        # What is damaged in the store counts as changed: sent once more, it is whole in every recovery point. So does
+        # the top object where it records another root.
+        listed = listing(self._api, self._job.id)
+        view = ((it.name, None if it.damaged or it.name == self._top else it.metadata) for it in listed)
         counts = _Counts(self._tally)
-        for verdict, subject in compare(self._source.events(self._plan.scan), view):
+        for verdict, subject in compare(events, view):
             if isinstance(subject, Entry):
                 counts.saw(subject, verdict is Verdict.SAME)
                 if verdict is not Verdict.SAME:
                     self._changed(subject, verdict is Verdict.CHANGE)
             elif isinstance(subject, Unseen):
                 self._tally.problem(subject.name, subject.reason, kept=verdict is Verdict.UNSEEN_KEPT)
+                if not subject.subtree:
+                    self._tally.add(others=1, objects_failed=1)
             elif isinstance(subject, Ignored):
                 self._tally.add(sockets_ignored=1)
             elif self._names.add(subject):
@@ -156,10 +195,12 @@ class _Run:
             unrest = self._large.upload(entry)
         except Vanished:
             self._tally.warn(f"{entry.name}: vanished before it could be read")
+            self._tally.add(objects_vanished=1)
         except OSError as error:
             self._tally.problem(entry.name, error.strerror or str(error), kept=known)
+            self._tally.add(objects_failed=1)
         else:
-            self._tally.add(objects_sent=1)
+            self._tally.add(objects_sent=1, objects_new=not known)
             if unrest:
                 self._tally.warn(
                     f"{entry.name}: changed while being read; stored as read, the next backup reads it again"

@@ -46,7 +46,7 @@ def claim(api: Api, vault: str, source: str) -> Job:
 
 
 def give_up(api: Api, job_id: str) -> bool:
-    """Stops a job that the store has no room for, so that what it had sent can be freed; False if that failed too."""
+    """Stops a job that is not to be taken up, so that it holds nothing; False if that failed too."""
     try:
         api.stop_backup_job(job_id)
     except HoldfastError:

@@ -20,7 +20,11 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class BackupReport(msgspec.Struct):
-    """The result of a backup. Bytes are contents, before compression."""
+    """The result of a backup. Bytes are contents, before compression.
+
+    What was seen (`files`, `directories`, `links` and `others` together) was unchanged, sent (new, or else changed),
+    failed (each is one of `problems`, which also name what could not be looked into) or vanished meanwhile.
+    """
 
     source: str = ""
     vault: str = ""
@@ -39,6 +43,9 @@ class BackupReport(msgspec.Struct):
     sockets_ignored: int = 0
     objects_unchanged: int = 0
     objects_sent: int = 0
+    objects_new: int = 0
+    objects_failed: int = 0
+    objects_vanished: int = 0
     objects_deleted: int = 0
     bytes_seen: int = 0
     bytes_read: int = 0
@@ -49,6 +56,8 @@ class BackupReport(msgspec.Struct):
     problems_total: int = 0
     problems: list[Problem] = []
     warnings: list[str] = []
+    excludes_unused: list[str] = []
+    """Patterns of --exclude, as they were given, that matched nothing."""
     seconds: float = 0.0
 
 

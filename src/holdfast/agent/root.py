@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from holdfast.agent import names, xattrs
 from holdfast.client.api import Api
-from holdfast.model.errors import CallerError
+from holdfast.model.errors import CallerError, Damaged, Internal
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +18,23 @@ class Root:
     path: str
     single: str | None
 
+    @property
+    def told(self) -> str:
+        """The directory or the single file, as people know it."""
+        return self.path if self.single is None else f"{self.path.rstrip('/')}/{self.single}"
+
 
 def recorded_root(api: Api, job_id: str) -> Root | None:
-    """The root that the top object of a job's view records, or None where there is none, or nothing to read it by."""
+    """The root that the top object of a job's view records, or None where there is none, or it cannot be read."""
     top = api.scan_objects(job_id, prefix=names.ROOT, results_max=1).object_list
     single = not top or top[0].name != names.ROOT
     if single:
         top = api.scan_objects(job_id, results_max=2).object_list
-    if len(top) != 1 or not top[0].metadata_blob_length:
+    if len(top) != 1 or not top[0].metadata_blob_length or top[0].damaged:
         return None
     try:
         blob = api.get_object_metadata(job_id, top[0].object_token).metadata_blob
         root = None if blob is None else xattrs.decode(bytes(blob)).root
-    except CallerError:  # another client's blob, or no right to read: what it says is not needed, only useful
+    except (CallerError, Damaged, Internal):  # another client's blob, no right to read it, or a lost pack
         return None
     return None if root is None else Root(root, top[0].name if single else None)

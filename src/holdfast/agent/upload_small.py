@@ -94,7 +94,8 @@ class SmallFiles:
                 size += len(record.data or b"")
         if records:
             self._exchange.put(self._job_id, records)
-        self._tally.add(objects_sent=len(records), bytes_read=size, bytes_sent=size)
+        new = sum(record.name not in unit.known for record in records)
+        self._tally.add(objects_sent=len(records), objects_new=new, bytes_read=size, bytes_sent=size)
 
     def delete(self, names: list[str]) -> None:
         """Take these names out of the job view."""
@@ -106,12 +107,14 @@ class SmallFiles:
             whole = read_entry(entry, self._clock, self._about)
         except Vanished:
             self._tally.warn(f"{entry.name}: vanished before it could be read")
+            self._tally.add(objects_vanished=1)
             return None
         except Grown:
             self._large(entry, known)
             return None
         except OSError as error:
             self._tally.problem(entry.name, error.strerror or str(error), kept=known)
+            self._tally.add(objects_failed=1)
             return None
         if whole.unrest:
             self._tally.warn(f"{entry.name}: changed while being read; stored as read, the next backup reads it again")

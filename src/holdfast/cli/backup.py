@@ -20,6 +20,8 @@ def backup(
     exclude: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     exclude_caches: Annotated[bool, Parameter(negative=())] = False,
     one_file_system: Annotated[bool, Parameter(negative=())] = False,
+    new_root: Annotated[bool, Parameter(negative=())] = False,
+    allow_empty: Annotated[bool, Parameter(negative=())] = False,
     batch: Annotated[bool, Parameter(name="--batch", negative="--no-batch")] = True,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
@@ -50,11 +52,18 @@ def backup(
         Open the store in this directory inside this process, instead of using an endpoint.
     exclude
         Leave out what matches this pattern, with all below it. Without '/' it is compared with names, with '/' with
-        paths relative to PATH; a trailing '/' restricts it to directories. May be given several times.
+        paths relative to PATH (or absolute, below PATH); '**/' stands for any directories; a trailing '/' restricts it
+        to directories. One that matched nothing is named at the end, unless it is of a kind of names such as '*.swp'.
+        May be given several times.
     exclude_caches
         Of directories that hold a CACHEDIR.TAG file, keep only that file.
     one_file_system
         Do not enter other file systems.
+    new_root
+        Let PATH take the place of another directory that --source has been so far. Without it that is refused, where
+        hardly a name is the same.
+    allow_empty
+        Back up a PATH that holds nothing. Without it that is refused: it may not be mounted.
     batch
         Send many small files in one request. Without it, only the nine operations of AWS Backup Storage write objects.
     quiet
@@ -75,8 +84,12 @@ def backup(
 
     tally = Tally(BackupReport())
     with connect(store, os.environ, make=True) as connection:
-        options = Options(Exclusion(exclude), exclude_caches, one_file_system, _own_store(connection.store))
-        plan = agent.Plan(path, source or default_name(path, socket.gethostname()), vault, options, batch)
+        options = Options(
+            Exclusion(exclude, os.path.abspath(path)), exclude_caches, one_file_system, _own_store(connection.store)
+        )
+        plan = agent.Plan(
+            path, source or default_name(path, socket.gethostname()), vault, options, new_root, allow_empty, batch
+        )
         try:
             with shown("backup", lambda: backup_line(tally.report), quiet=quiet or json):
                 agent.back_up(connection.api, plan, tally, SystemClock())

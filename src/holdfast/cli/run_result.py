@@ -7,6 +7,7 @@ import msgspec
 
 from holdfast.agent.report import BackupReport, RestoreReport
 from holdfast.cli.output import DONE, FAILED, PARTLY, print_facts, print_json, size, warn, warn_missing
+from holdfast.model.counted import counted
 from holdfast.model.errors import HoldfastError
 
 
@@ -16,10 +17,12 @@ def print_backup(report: BackupReport, *, json: bool) -> int:
     if json:
         print_json(report)
     else:
-        counts = f"{report.files:,} files, {report.directories:,} directories, {report.links + report.others:,} other"
-        did = (
-            f"{report.objects_sent:,} sent, {report.objects_unchanged:,} unchanged, {report.objects_deleted:,} deleted"
-        )
+        did = f"{report.objects_new:,} new, {report.objects_sent - report.objects_new:,} changed"
+        did += f", {report.objects_unchanged:,} unchanged"
+        if report.objects_failed:
+            did += f", {report.objects_failed:,} failed"
+        if report.objects_vanished:
+            did += f", {report.objects_vanished:,} vanished"
         moved = f"{size(report.bytes_read)} read, {size(report.bytes_sent)} sent"
         if report.bytes_skipped:
             moved += f", {size(report.bytes_skipped)} held already"
@@ -27,8 +30,9 @@ def print_backup(report: BackupReport, *, json: bool) -> int:
             (
                 ("source", report.source),
                 ("recovery point", report.recovery_point_arn),
-                ("holds", f"{report.objects_total:,} objects, {size(report.bytes_total)} ({counts})"),
-                ("this run", f"{did}; {moved}; {report.seconds:.1f} s"),
+                ("holds", f"{counted(report.objects_total, 'object')}, {size(report.bytes_total)}"),
+                ("seen", f"{_counts(report.files, report)}: {did}"),
+                ("this run", f"{moved}; {report.objects_deleted:,} deleted; {report.seconds:.1f} s"),
             )
         )
     return PARTLY if report.problems_total else DONE
@@ -41,18 +45,22 @@ def print_restore(report: RestoreReport, source: str, *, json: bool) -> int:
     if json:
         print_json(report)
     else:
-        counts = f"{report.files + report.hard_links:,} files, {report.directories:,} directories"
-        others = f"{report.links + report.others:,} other"
+        counts = _counts(report.files + report.hard_links, report)
         print_facts(
             (
                 ("recovery point", report.recovery_point_arn),
                 ("restored to", report.to),
-                ("restored", f"{counts}, {others}; {size(report.bytes_written)} in {report.seconds:.1f} s"),
+                ("restored", f"{counts}; {size(report.bytes_written)} in {report.seconds:.1f} s"),
             )
         )
     if report.damaged_total or report.missing:
         return FAILED
     return PARTLY if report.problems_total else DONE
+
+
+def _counts(files: int, report: BackupReport | RestoreReport) -> str:
+    directories = counted(report.directories, "directory", "directories")
+    return f"{counted(files, 'file')}, {directories}, {report.links + report.others:,} other"
 
 
 def stopped(report: BackupReport | RestoreReport, error: BaseException, *, json: bool) -> int:
