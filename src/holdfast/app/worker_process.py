@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import NoReturn
 
-from holdfast.app import hangups
+from holdfast.app import core_dumps, hangups
 from holdfast.app.attendant import Attendant
 from holdfast.app.build import System
 from holdfast.app.process import made_ready, serve_system, service_log
@@ -35,6 +35,7 @@ def main() -> NoReturn:
     """What the supervisor starts."""
     # They are for the supervisor, which says what to do.
     hangups.accept_none()
+    core_dumps.forbid()
     tie = Tie(socket.socket(fileno=int(sys.argv[1])))
     start = tie.start()
     _die_with(start.supervisor)

@@ -19,6 +19,7 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from holdfast import __version__
+from holdfast.app import core_dumps
 from holdfast.cli.help import PlainHelp
 from holdfast.cli.output import DONE, FAILED, USAGE, UsageError, warn
 from holdfast.model.errors import HoldfastError
@@ -126,4 +127,6 @@ def main() -> NoReturn:
     """The console script."""
     standard_streams.open_missing()
     standard_streams.guard_output()
+    # Most commands come to hold a root key or an access key, and the first look at a secret would be too late.
+    core_dumps.forbid()
     sys.exit(run(sys.argv[1:]))
