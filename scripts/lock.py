@@ -21,6 +21,7 @@ LOCKS = (
     ("requirements/lock.txt", ["requirements/lock.in"]),
     ("requirements/run.txt", [*PROJECT]),
     ("requirements/dev.txt", [*PROJECT, "--group", "dev", "-c", "requirements/run.txt"]),
+    ("requirements/image.txt", [*PROJECT, "--extra", "postgres", "--extra", "s3", "-c", "requirements/dev.txt"]),
     ("tests/interop/boto3-last-with-service.txt", ["tests/interop/boto3-last-with-service.in"]),
     ("tests/interop/awscli.txt", ["tests/interop/awscli.in"]),
     ("tests/interop/node.txt", ["tests/interop/node.in"]),

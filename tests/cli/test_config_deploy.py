@@ -1,9 +1,13 @@
 """The files in deploy/ and the page about them: every word in them exists, and what can be tried is tried."""
 
+import http.client
 import re
 import shutil
+import socket
 import subprocess
 import tomllib
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -14,12 +18,16 @@ from holdfast.app.option_words import WORDS
 from holdfast.cli.main import run
 from scripts.servers.load_balancer import haproxy
 from scripts.servers.not_here import NotHere
+from scripts.servers.ports import free_port
+from tests.cli.serving import wait_for
 from tests.real_servers import missing
+from tests.servers.test_load_balancer import Node
 
 TOP = Path(__file__).resolve().parent.parent.parent
 DEPLOY = TOP / "deploy"
 CHART = DEPLOY / "helm" / "holdfast"
 PAGE = TOP / "docs" / "deploy.md"
+IMAGE_LOCK = TOP / "requirements" / "image.txt"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
 VARIABLES = {f"HOLDFAST_{word.upper()}" for word in WORDS} | {"HOLDFAST_CONFIG"}
 
@@ -53,6 +61,82 @@ def test_the_unit_is_one_that_systemd_understands(tmp_path: Path):
         unit.write_text(uncommented.replace("/opt/holdfast/bin/holdfast", "/bin/true"))
         verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
         assert (verified.returncode, verified.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_the_unit_exposes_little_by_systemds_own_measure():
+    command = ["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=20"]
+    measured = subprocess.run([*command, str(DEPLOY / "systemd" / "holdfast.service")], capture_output=True, text=True)
+    assert measured.returncode == 0, measured.stdout[-300:] + measured.stderr
+
+
+def test_no_secret_is_written_to_disk_by_a_crash_or_a_full_memory():
+    unit = (DEPLOY / "systemd" / "holdfast.service").read_text()
+    for line in ("LimitCORE=0", "MemorySwapMax=0"):
+        assert f"\n{line}\n" in unit
+    assert re.search(r"^MemoryMax=\d", unit, re.MULTILINE)
+    assert re.search(r"^  ulimits:\n    core: 0$", compose(), re.MULTILINE)
+    [memory], [with_swap] = (re.findall(rf"^  {word}: (.+)$", compose(), re.MULTILINE) for word in LIMITS)
+    assert memory == with_swap
+
+
+LIMITS = ("mem_limit", "memswap_limit")
+
+
+def test_what_is_installed_is_named_by_version_and_hash():
+    image = (DEPLOY / "Dockerfile").read_text()
+    assert image.count("pip install") == image.count("--require-hashes") + image.count("--no-deps --no-build-isolation")
+    assert "!requirements/image.txt" in (DEPLOY / "Dockerfile.dockerignore").read_text()
+    names = re.findall(r"^ARG PYTHON=(\S+)$", image, re.MULTILINE) + re.findall(
+        r"^    image: (\S+)$", compose(), re.MULTILINE
+    )
+    assert len(names) == 5
+    for name in names:
+        assert re.search(r":(RELEASE\.)?\d[^:]*[.-]\d", name), f"{name} has no full version"
+
+
+@pytest.fixture
+def balanced(tmp_path: Path) -> Iterator[tuple[Node, int]]:
+    """One node behind the load balancer's file as it is, but for the addresses; the balancer's port."""
+    try:
+        program, environment = haproxy()
+    except NotHere as reason:
+        missing(reason)
+    node, port = Node(), free_port()
+    text = (DEPLOY / "haproxy.cfg").read_text().replace("bind :9220\n", f"bind 127.0.0.1:{port}\n")
+    text = re.sub(r"(server \w+) \w+:9220", rf"\1 127.0.0.1:{node.port}", text)
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(text.replace(" resolvers names init-addr last,libc,none", ""))
+    running = subprocess.Popen([program, "-db", "-q", "-f", str(file)], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: answered(port, b"GET /up") == 200, 30)
+        yield node, port
+    finally:
+        running.kill()
+        running.wait()
+        node.die()
+
+
+def answered(port: int, line: bytes) -> int | None:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        with closing(http.client.HTTPResponse(sock)) as answer:
+            answer.begin()
+            answer.read()
+            return answer.status
+    return None
+
+
+def test_the_load_balancer_passes_signed_paths_on_and_keeps_from_the_nodes_what_is_not_for_clients(
+    balanced: tuple[Node, int],
+):
+    _, port = balanced
+    for path in (b"/a%2Fb//c", b"/a/..b/c../%2e%2e?x=/../y", b"/metrics-of-mine", b"/restore-jobs/a/metrics"):
+        assert answered(port, b"GET " + path) == 200, path
+    for refused in (b"/metrics", b"/metrics?x=1", b"http://x/metrics"):
+        assert answered(port, b"GET " + refused) == 404, refused
+    for refused in (b"/a/../b", b"/./a", b"/a/..", b"/a\x01b", b"/a\xffb"):
+        assert answered(port, b"GET " + refused) == 400, refused
 
 
 def test_the_load_balancers_file_is_one_that_haproxy_understands_and_names_the_nodes():
@@ -92,8 +176,9 @@ def test_what_the_compose_file_mounts_is_declared_and_made_by_the_page():
 def test_the_image_has_the_extras_and_the_user_that_the_others_count_on():
     image = (DEPLOY / "Dockerfile").read_text()
     extras = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    [wanted] = re.findall(r"'\.\[(.*)\]'", image)
-    assert set(wanted.split(",")) == {"postgres", "s3"} <= set(extras)
+    locked = set(re.findall(r"^([a-z0-9-]+)==", IMAGE_LOCK.read_text(), re.MULTILINE))
+    for extra in ("postgres", "s3"):
+        assert {re.split(r"[^a-z0-9-]", wanted)[0] for wanted in extras[extra]} <= locked
     users = set(re.findall(r"(?:uid|gid|USER|runAsUser:|runAsGroup:|fsGroup:) (\d+)", image + chart()))
     assert users == {"10001"}
 
@@ -134,7 +219,7 @@ def test_every_value_that_the_chart_uses_is_there_and_every_block_is_closed():
     assert text.count("{{") == text.count("}}")
     defined = set(re.findall(r'define "([\w.]+)"', text))
     assert set(re.findall(r'include "([\w.]+)"', text)) == defined
-    for kind in ("ConfigMap", "Deployment", "Service", "PodDisruptionBudget"):
+    for kind in ("ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"):
         assert f"\nkind: {kind}\n" in text
     for probe in ("/health/live", "/health/ready"):
         assert f"path: {probe}" in text
