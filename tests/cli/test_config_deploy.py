@@ -29,7 +29,7 @@ CHART = DEPLOY / "helm" / "holdfast"
 PAGE = TOP / "docs" / "deploy.md"
 IMAGE_LOCK = TOP / "requirements" / "image.txt"
 FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
-VARIABLES = {f"HOLDFAST_{word.upper()}" for word in WORDS} | {"HOLDFAST_CONFIG"}
+VARIABLES = {f"HOLDFAST_{word.upper()}" for word in WORDS} | {"HOLDFAST_CONFIG", "HOLDFAST_DEBUG"}
 
 
 @pytest.mark.parametrize("path", [*FILES, PAGE], ids=lambda path: path.name)
