@@ -22,6 +22,7 @@ from holdfast.model.token import TokenMint
 from holdfast.wire import batch
 from holdfast.wire.batch import PutRecord
 from tests.backends import EmbeddedPlace, Place
+from tests.required_members import lacking
 
 CALLER = Caller(access_key_id="HFAKTEST", account="000000000000")
 LEASE_US = 3600 * 1_000_000
@@ -81,7 +82,9 @@ class Rig:
         return list(self.blobs.list("packs/"))
 
     def call(self, operation: str, **params: object) -> Mapping[str, object]:
-        return self._handlers[operation](CALLER, params)
+        answer = self._handlers[operation](CALLER, params)
+        assert not lacking(operation, answer)
+        return answer
 
     def early(self, **params: object) -> Mapping[str, object] | None:
         return self._early["PutChunk"](CALLER, params)

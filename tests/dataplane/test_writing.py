@@ -25,11 +25,15 @@ def test_an_object_put_in_one_request_is_in_the_view_of_its_job_at_once(rig: Rig
     assert rig.contents(job) == {"a/b": b"hello"}
 
 
-def test_an_object_without_chunk_has_the_summary_of_nothing(rig: Rig) -> None:
+def test_an_object_without_chunk_is_answered_with_the_checksums_of_nothing(rig: Rig) -> None:
     job = rig.start()
     answer = rig.put(job, "empty")
-    assert answer["ObjectChecksum"] == checksum.encode(hashlib.sha256(b"").digest())
-    assert "InlineChunkChecksum" not in answer
+    assert answer == {
+        "InlineChunkChecksum": sha(b""),
+        "InlineChunkChecksumAlgorithm": "SHA256",
+        "ObjectChecksum": sha(b""),
+        "ObjectChecksumAlgorithm": "SUMMARY",
+    }
     assert rig.chunks(job, "empty") == []
 
 

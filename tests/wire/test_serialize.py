@@ -62,6 +62,14 @@ def test_none_is_absent_at_every_depth_and_times_are_seconds() -> None:
     assert answer.headers == ((b"content-type", b"application/json"),)
 
 
+@pytest.mark.parametrize("absent", ["Length", "Checksum", "ChecksumAlgorithm"])
+def test_an_answer_without_what_the_model_promises_is_our_fault(absent: str) -> None:
+    whole = {"Data": b"chunk", "Length": 5, "Checksum": "c=", "ChecksumAlgorithm": "SHA256"}
+    for lacking in ({name: value for name, value in whole.items() if name != absent}, {**whole, absent: None}):
+        with pytest.raises(Internal, match=f"GetChunk has no {absent}, which the model promises"):
+            serialize(GET_CHUNK, lacking)
+
+
 def test_an_operation_without_an_answer_sends_nothing() -> None:
     assert serialize(SERVICES.operation("DeleteObject"), {}).body == b""
     assert serialize(SERVICES.operation("CompleteRestoreJob"), {}).body == b"{}"

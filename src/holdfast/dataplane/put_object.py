@@ -1,5 +1,6 @@
 """PutObject: a whole object of at most one chunk in one request."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import cast
 
@@ -18,10 +19,14 @@ from holdfast.records.object_checksum import seal_object_checksum
 from holdfast.wire.message import Buffer
 
 _CHUNK_PARAMETERS = ("InlineChunkLength", "InlineChunkChecksum", "InlineChunkChecksumAlgorithm")
+_NO_BYTES = hashlib.sha256(b"").digest()
 
 
 def put_object(store: Store, params: Mapping[str, object]) -> Mapping[str, object]:
-    """Makes an object of ObjectName, replacing the one of that name. Both checksums are optional and then computed."""
+    """Makes an object of ObjectName, replacing the one of that name. Both checksums are optional and then computed.
+
+    The answer has both in any case, since typed clients fail without: of no bytes where there was no chunk.
+    """
     job_id = str(params["BackupJobId"])
     name = check_object_name(str(params["ObjectName"]))
     metadata_string = cast(str | None, params.get("MetadataString"))
@@ -55,14 +60,12 @@ def put_object(store: Store, params: Mapping[str, object]) -> Mapping[str, objec
         chunk_index.refer(tx, view.series_no, [(object_no, 0, chunk_no) for chunk_no in recorded])
 
     take_in(store, vault, arrivals, apply)
-    answer: dict[str, object] = {
+    return {
+        "InlineChunkChecksum": checksum.encode(arrivals[0].digest if arrivals else _NO_BYTES),
+        "InlineChunkChecksumAlgorithm": checksum.SHA256,
         "ObjectChecksum": checksum.encode(summary),
         "ObjectChecksumAlgorithm": checksum.SUMMARY,
     }
-    for arrival in arrivals:
-        answer["InlineChunkChecksum"] = checksum.encode(arrival.digest)
-        answer["InlineChunkChecksumAlgorithm"] = checksum.SHA256
-    return answer
 
 
 def _inline_chunk(store: Store, params: Mapping[str, object]) -> tuple[Buffer, bytes] | None:

@@ -1,7 +1,8 @@
 """The result of a handler becomes a response, in the places that the model gives to its members.
 
 None means absent, at every depth. A member that the model does not know is a defect of ours and is refused, not
-dropped: clients would never see it. Header values travel as raw UTF-8 and never carry a control character.
+dropped: clients would never see it. A required member that is absent is refused too: typed clients fail without. Header
+values travel as raw UTF-8 and never carry a control character.
 """
 
 import base64
@@ -48,6 +49,9 @@ def serialize(operation: Operation, result: Mapping[str, object]) -> Response:
             payload = cast(Buffer, value)
         else:
             document[member.location_name] = to_json(member.shape, value)
+    for required in shape.required:
+        if result.get(required.name) is None:
+            raise Internal(f"{operation.name} has no {required.name}, which the model promises")
     if shape.payload is not None:
         return Response(operation.status, (_BYTES, *headers), payload)
     return Response(operation.status, (_JSON, *headers), _encode(document))
