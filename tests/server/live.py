@@ -46,13 +46,14 @@ def build_gateway(
     early: Mapping[str, EarlyHandler] | None = None,
     metrics: Metrics | None = None,
     log: io.StringIO | None = None,
+    limits: BodyLimits | None = None,
 ) -> Gateway:
     return Gateway(
         Router(load()),
         Authenticator({KEY: SECRET}.get, SystemClock()),
         handlers,
         early or {},
-        BodyLimits(),
+        limits or BodyLimits(),
         metrics or Metrics(),
         open_log("info", "json", log or io.StringIO()),
     )

@@ -9,6 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from holdfast.model.limits import JSON_BODY_BYTES_MAX, METADATA_BLOB_BYTES_MAX, MIB
+from holdfast.server.body_limits import BodyLimits
 from holdfast.server.gateway import Admitted
 from holdfast.wire.message import RequestHead, Response
 from tests.server.live import HANDLERS, KEY, SECRET, UNSIGNED, build_gateway, chunk_target, signed
@@ -165,3 +166,41 @@ def test_early_answers_are_only_for_clients_that_wait():
     early = gateway.early(waiting)
     assert early is not None
     assert early.status == 200
+
+
+OBJECT = "/backup-jobs/j/object/o/put-object"
+COMPLETE = "/backup-jobs/j/object/u/complete?checksum=x&checksum-algorithm=SUMMARY"
+
+
+@pytest.mark.parametrize(
+    ("target", "missing"),
+    [
+        (OBJECT, "InlineChunkLength"),
+        (OBJECT + "?length=3", "InlineChunkChecksum"),
+        (COMPLETE, "MetadataBlobLength"),
+        (COMPLETE + "&metadata-blob-length=3", "MetadataBlobChecksum"),
+    ],
+)
+def test_where_checksums_are_required_a_body_outside_the_signature_must_be_declared(target: str, missing: str):
+    strict = build_gateway(limits=BodyLimits(require_checksums=True))
+    given = signed("PUT", target, payload=UNSIGNED)
+    for framing in (length(3), (b"transfer-encoding", b"chunked")):
+        assert isinstance(GATEWAY.admit(head("PUT", target, given, framing)), Admitted)
+        status, code, message = judged(strict.admit(head("PUT", target, given, framing)))
+        assert (status, code) == (400, "IllegalArgumentException")
+        assert message.startswith(f"{missing} is missing")
+    without = target.replace("length=3", "length=0")
+    empty = strict.admit(head("PUT", without, signed("PUT", without, payload=UNSIGNED), length(0)))
+    assert isinstance(empty, Admitted)
+    assert isinstance(strict.admit(head("PUT", target, signed("PUT", target, b"abc"), length(3))), Admitted)
+
+
+def test_where_checksums_are_required_a_declared_body_is_taken():
+    strict = build_gateway(limits=BodyLimits(require_checksums=True))
+    checksum = "ungWv48Bz%2BpBQUDeXa4iI7ADYaOWF3qctBD%2FYfIAFa0%3D"
+    for target in (
+        OBJECT + f"?length=3&checksum={checksum}",
+        COMPLETE + f"&metadata-blob-length=3&metadata-checksum={checksum}",
+    ):
+        given = signed("PUT", target, payload=UNSIGNED)
+        assert isinstance(strict.admit(head("PUT", target, given, length(3))), Admitted)

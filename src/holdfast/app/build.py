@@ -223,7 +223,7 @@ class System:
             Authenticator({self.access_key.access_key_id: self.access_key.secret}.get, clock),
             self.handlers,
             early,
-            BodyLimits(options.chunk_bytes_max),
+            BodyLimits(options.chunk_bytes_max, require_checksums=options.require_checksums),
             metrics,
             log,
         )

@@ -47,6 +47,8 @@ class StoreOptions:
 
     directory: Path
     chunk_bytes_max: int = CHUNK_BYTES_MAX
+    require_checksums: bool = False
+    """Whether a body that its signature leaves out must come with its length and checksum."""
     job_lease_seconds: int = JOB_LEASE_SECONDS_DEFAULT
     reserve_bytes: int = RESERVE_BYTES_DEFAULT
     """Room kept back for deleting and collecting on a full disk."""
@@ -140,6 +142,7 @@ def _store(sources: Sources) -> StoreOptions:
     return StoreOptions(
         directory=sources.directory(),
         chunk_bytes_max=sources.value(words.CHUNK_MAX),
+        require_checksums=sources.value(words.REQUIRE_CHECKSUMS),
         job_lease_seconds=sources.value(words.JOB_LEASE),
         reserve_bytes=sources.value(words.RESERVE),
         scrub_days=sources.value(words.SCRUB_DAYS),

@@ -32,6 +32,7 @@ class Flags:
     tls_cert: str | None = None
     tls_key: str | None = None
     insecure_http: bool | None = None
+    require_checksums: bool | None = None
     trusted_proxies: str | None = None
     catalog: str | None = field(default=None, repr=False)
     catalog_schema: str | None = None

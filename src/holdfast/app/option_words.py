@@ -37,6 +37,7 @@ DATA = Place("data", None, is_folder=True)
 LISTEN = Text("listen", f"{HOST_DEFAULT}:{PORT_DEFAULT}")
 TLS_CERT, TLS_KEY = Place("tls_cert", None), Place("tls_key", None)
 INSECURE_HTTP = Truth("insecure_http", False)
+REQUIRE_CHECKSUMS = Truth("require_checksums", False)
 TRUSTED_PROXIES = Blocks("trusted_proxies", Networks())
 
 CATALOG = CatalogUrl("catalog", None, secret=True, unset="SQLite in DIR")
@@ -91,7 +92,7 @@ LOG_LEVEL = Word("log_level", "info", get_args(LogLevel))
 LOG_FORMAT = Word("log_format", "auto", get_args(LogFormat))
 
 OPTIONS: tuple[Option[object], ...] = (
-    DATA, LISTEN, TLS_CERT, TLS_KEY, INSECURE_HTTP, TRUSTED_PROXIES,
+    DATA, LISTEN, TLS_CERT, TLS_KEY, INSECURE_HTTP, REQUIRE_CHECKSUMS, TRUSTED_PROXIES,
     CATALOG, CATALOG_SCHEMA, CATALOG_CONNECTIONS,
     BLOBS, S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, READ_CACHE,
     COMMIT_WINDOW, COMMIT_BYTES, COMMIT_LANES,

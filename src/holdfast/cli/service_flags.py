@@ -27,6 +27,9 @@ class ServiceFlags:
         PEM file with the certificate's private key.
     insecure_http
         Allow others than this machine to connect without TLS.
+    require_checksums
+        Refuse PutObject and NotifyObjectComplete with a body that neither the signature covers nor a length and a
+        checksum in the request; by default both may be left out.
     trusted_proxies
         Addresses or CIDR blocks of load balancers in front, joined with commas; by default none. They may have any
         number of connections, and what they say of the client's address is believed.
@@ -93,6 +96,7 @@ class ServiceFlags:
     tls_cert: Annotated[str | None, Parameter(metavar="FILE")] = None
     tls_key: Annotated[str | None, Parameter(metavar="FILE")] = None
     insecure_http: Annotated[bool | None, Parameter(negative=())] = None
+    require_checksums: Annotated[bool | None, Parameter(negative=())] = None
     trusted_proxies: Annotated[str | None, Parameter(metavar="CIDR,...")] = None
     workers: Annotated[str | None, Parameter(metavar="N")] = None
     catalog: Annotated[str | None, Parameter(metavar="URL")] = None

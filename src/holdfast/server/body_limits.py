@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from holdfast.model.errors import InvalidInput, UnreadableBody
+from holdfast.model.errors import InvalidInput, MissingInput, UnreadableBody
 from holdfast.model.limits import (
     BATCH_BYTES_MAX,
     BATCH_OBJECTS_MAX,
@@ -17,13 +17,21 @@ from holdfast.wire.specs import Operation
 LENGTH_MEMBER = {"PutChunk": "Length", "PutObject": "InlineChunkLength", "NotifyObjectComplete": "MetadataBlobLength"}
 """The parameter in which an operation repeats the length of its body."""
 
+_DECLARED = {
+    "PutObject": ("InlineChunkLength", "InlineChunkChecksum"),
+    "NotifyObjectComplete": ("MetadataBlobLength", "MetadataBlobChecksum"),
+}
+"""What says how long a body is and what is in it, where the model lets clients leave that out."""
+
 _BATCH_OVERHEAD_BYTES = BATCH_OBJECTS_MAX * 64 + OBJECT_NAME_BYTES_MAX
 
 
 class BodyLimits:
     """The largest body and the largest blob answer of each operation, in bytes."""
 
-    def __init__(self, chunk_bytes_max: int = CHUNK_BYTES_MAX) -> None:
+    def __init__(self, chunk_bytes_max: int = CHUNK_BYTES_MAX, *, require_checksums: bool = False) -> None:
+        """`require_checksums`: a body that its signature leaves out must come with its length and checksum."""
+        self._require_checksums = require_checksums
         self._chunk_bytes_max = chunk_bytes_max
         self._bodies = {
             "PutChunk": chunk_bytes_max,
@@ -48,6 +56,17 @@ class BodyLimits:
     def answer_bytes_max(self, operation: Operation) -> int:
         """The room that the answer may need; 0 for answers too small to count."""
         return self._answers.get(operation.name, 0)
+
+    def require_declared(self, operation: Operation, params: Mapping[str, object], content_length: int | None) -> None:
+        """Nothing, or MissingInput where a body that is not signed comes without what the signed query can say of it."""
+        if not self._require_checksums or content_length == 0:
+            return
+        for member in _DECLARED.get(operation.name, ()):
+            if member not in params:
+                raise MissingInput(
+                    f"{member} is missing: this service takes no body that the signature leaves out (UNSIGNED-PAYLOAD)"
+                    " without it; send it, or sign the body's SHA-256 in x-amz-content-sha256"
+                )
 
     def check_lengths(self, operation: Operation, params: Mapping[str, object], content_length: int | None) -> int:
         """The most bytes that the body may have, having checked every length that the head declares.

@@ -169,6 +169,8 @@ class Gateway:
         if claim.payload_unsigned and not operation.unsigned_payload:
             raise Denied(f"{operation.name} must be signed with the SHA-256 of its body, not with UNSIGNED-PAYLOAD")
         admitted.params = parse_head(operation, routed.labels, head)
+        if claim.payload_unsigned:
+            self.limits.require_declared(operation, admitted.params, admitted.content_length)
         admitted.body_bytes_max = self.limits.check_lengths(operation, admitted.params, admitted.content_length)
         admitted.answer_bytes_max = self.limits.answer_bytes_max(operation)
 
