@@ -58,7 +58,7 @@ class BodyLimits:
         return self._answers.get(operation.name, 0)
 
     def require_declared(self, operation: Operation, params: Mapping[str, object], content_length: int | None) -> None:
-        """Nothing, or MissingInput where a body that is not signed comes without what the signed query can say of it."""
+        """Nothing, or MissingInput where a body that is not signed comes without what the query can say of it."""
         if not self._require_checksums or content_length == 0:
             return
         for member in _DECLARED.get(operation.name, ()):
