@@ -6,6 +6,12 @@ import pytest
 from holdfast.cli.main import run
 
 
+def _typed(answer: str | None) -> str:
+    if answer is None:
+        raise EOFError
+    return answer
+
+
 def points(store: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
     assert run(["points", "--json", *store]) == 0
     return [point["RecoveryPointArn"] for point in json.loads(capsys.readouterr().out)]
@@ -35,9 +41,13 @@ def test_nothing_is_deleted_unless_somebody_says_yes(store: list[str], capsys: p
     assert run(["delete", before[0], *store]) == 2
     assert "--yes" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda _: "no")
-    assert run(["delete", before[0], *store]) == 2
-    assert before[0] in capsys.readouterr().out
+    for answer in ("no", "", "y", None):
+        monkeypatch.setattr("builtins.input", lambda _, answer=answer: _typed(answer))
+        assert run(["delete", before[0], *store]) == 0
+        said = capsys.readouterr()
+        assert before[0] in said.out
+        assert said.out.endswith("nothing was deleted\n")
+        assert said.err == ""
     assert points(store, capsys) == before
     monkeypatch.setattr("builtins.input", lambda _: "yes")
     assert run(["delete", before[0], *store]) == 0

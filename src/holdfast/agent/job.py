@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from holdfast.client.api import Api
-from holdfast.model.arn import ACCOUNT, source_arn, source_name
+from holdfast.model.arn import ACCOUNT, resource_arn, source_name
 from holdfast.model.errors import AlreadyExists, HoldfastError, InvalidState, NotFound
 
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/holdfast"
@@ -33,7 +33,7 @@ def claim(api: Api, vault: str, source: str) -> Job:
     if running is None:
         try:
             running = api.start_backup_job(
-                vault, source_arn(source), ROLE_ARN, idempotency_token=uuid.uuid4().hex
+                vault, resource_arn(source), ROLE_ARN, idempotency_token=uuid.uuid4().hex
             ).backup_job_id
         except NotFound as missing:
             raise NotFound(f"{missing.message}; create the vault {vault!r} first, or name another") from missing
@@ -65,6 +65,6 @@ def unfinished(api: Api) -> str:
 
 
 def _running(api: Api, vault: str, source: str) -> str | None:
-    for job in api.list_backup_jobs(resource_arn=source_arn(source), state=_RUNNING, vault=vault):
+    for job in api.list_backup_jobs(resource_arn=resource_arn(source), state=_RUNNING, vault=vault):
         return job.backup_job_id
     return None

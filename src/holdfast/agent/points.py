@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from holdfast.client.answers import RecoveryPoint
 from holdfast.client.api import Api
-from holdfast.model.arn import source_arn, source_name
+from holdfast.model.arn import resource_arn, source_name
 from holdfast.model.errors import NotFound
 from holdfast.model.limits import CLOCK_SKEW_SECONDS_MAX
 
@@ -20,7 +20,7 @@ _SOURCES_NAMED_MAX = 10
 
 def recovery_points(api: Api, source: str | None, vault: str | None) -> list[RecoveryPoint]:
     """The recovery points of `source` (None: of all), in `vault` (None: in all), those committed first first."""
-    resource = None if source is None else source_arn(source)
+    resource = None if source is None else resource_arn(source)
     vaults = [vault] if vault is not None else [one.backup_vault_name for one in api.list_vaults()]
     return merged([list(api.list_recovery_points_by_vault(name, resource_arn=resource)) for name in vaults])
 
@@ -66,7 +66,12 @@ def choose(api: Api, source: str | None, point: str, vault: str | None) -> Recov
         raise NotFound(f"there is no recovery point {point}{of}; 'holdfast points' lists them")
     if points:
         return points[-1]
+    raise no_source(api, str(source), vault)
+
+
+def no_source(api: Api, source: str, vault: str | None) -> NotFound:
+    """The error for a source without recovery points; it names those that have some."""
     known = sorted({source_name(one.resource_arn or "") for one in recovery_points(api, None, vault)})
     named = ", ".join(repr(one) for one in known[:_SOURCES_NAMED_MAX]) or "none"
     more = f" and {len(known) - _SOURCES_NAMED_MAX} more" if len(known) > _SOURCES_NAMED_MAX else ""
-    raise NotFound(f"there is no recovery point of source {source!r}; sources with recovery points: {named}{more}")
+    return NotFound(f"there is no recovery point of source {source!r}; sources with recovery points: {named}{more}")

@@ -15,6 +15,7 @@ import msgspec
 from holdfast.catalog import sql
 from holdfast.catalog.records import DELETION, VAULT
 from holdfast.catalog.sqlite_errors import translated
+from holdfast.catalog.sqlite_file import make_private
 from holdfast.catalog.sqlite_tx import SqliteTx
 from holdfast.catalog.transaction import Row
 
@@ -120,6 +121,7 @@ class Findings:
     def __init__(self, path: Path) -> None:
         self._path = path
         with translated(path):
+            make_private(path)
             self._connection = apsw.Connection(str(path))
             self._tx = SqliteTx(self._connection)
             self._do(_PRAGMAS)

@@ -8,6 +8,7 @@ it verifies this file; a file without checksums is one of the first schema and i
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -60,8 +61,18 @@ def require_usable_library() -> None:
             door.close()
 
 
+def make_private(path: Path) -> None:
+    """Makes an empty file that only its owner may read, if there is none: SQLite would make one that others may read.
+
+    Its log takes over the mode. What refuses, SQLite meets again, and says.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
 def make_ready(path: Path, vfs: str) -> None:
     """Makes the file with checksums if there is none, or gives them to one of the first schema. Raises Unavailable."""
+    make_private(path)
     first = apsw.Connection(str(path), vfs=vfs)
     try:
         # Closing must not fold a log into the file that turns out to be damaged.

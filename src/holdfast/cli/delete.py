@@ -41,13 +41,13 @@ def delete(
     store
         Open the store in this directory inside this process, instead of using an endpoint.
     yes
-        Do not ask first.
+        Do not ask first. Where the answer is no, nothing is deleted, and the exit code is 0.
     json
         Print JSON.
     """
     from holdfast.agent.points import recovery_points
     from holdfast.app.connect import connect
-    from holdfast.cli.output import print_json
+    from holdfast.cli.output import DONE, print_json
     from holdfast.model.errors import NotFound
 
     with connect(store, os.environ) as connection:
@@ -58,29 +58,33 @@ def delete(
                 f"there is no recovery point {unknown[0]}; nothing was deleted ('holdfast points' lists them)"
             )
         chosen = [there[arn] for arn in dict.fromkeys(points)]
-        _ask(chosen, yes)
+        if not yes and not _confirmed(chosen):
+            print("nothing was deleted")
+            return DONE
         for point in chosen:
             connection.api.delete_recovery_point(point.backup_vault_name or vault or "", point.recovery_point_arn)
     if json:
         print_json({"Deleted": [point.recovery_point_arn for point in chosen]})
     else:
         print(f"deleted {len(chosen)} recovery point{'s' * (len(chosen) != 1)}")
-    return 0
+    return DONE
 
 
-def _ask(chosen: "Sequence[RecoveryPoint]", yes: bool) -> None:
+def _confirmed(chosen: "Sequence[RecoveryPoint]") -> bool:
+    """Whether somebody at the terminal says yes to deleting these. Raises UsageError where there is no terminal."""
     from holdfast.cli.output import UsageError, print_table, when
     from holdfast.model.arn import source_name
 
-    if yes:
-        return
     if not sys.stdin.isatty():
-        raise UsageError("deleting cannot be undone, and nobody is there to be asked: say --yes")
+        raise UsageError("deleting cannot be undone, and there is no terminal to ask at: say --yes")
     rows = [
         (when(point.creation_date), source_name(point.resource_arn or ""), point.recovery_point_arn) for point in chosen
     ]
     print_table(("CREATED", "SOURCE", "RECOVERY POINT"), rows[:_SHOWN_MAX])
     if len(rows) > _SHOWN_MAX:
         print(f"and {len(rows) - _SHOWN_MAX} more")
-    if input("Delete for ever? Type yes: ").strip().lower() != "yes":
-        raise UsageError("nothing was deleted")
+    try:
+        return input("Delete for ever? Type yes: ").strip().lower() == "yes"
+    except EOFError:
+        print()
+        return False

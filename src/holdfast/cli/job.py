@@ -9,7 +9,8 @@ from cyclopts import App, Parameter
 from holdfast.app.connect import connect
 from holdfast.cli.output import print_facts, print_json, print_table, size, when
 from holdfast.client.answers import BackupJob
-from holdfast.model.arn import source_arn, source_name
+from holdfast.model.arn import resource_arn, source_name
+from holdfast.model.errors import NotFound
 
 app = App(name="job", help="List, show and stop backup jobs.")
 
@@ -41,9 +42,11 @@ def list_(
     state
         Only jobs in this state: RUNNING, COMPLETED, ABORTED or EXPIRED.
     """
-    resource = source if source is None or source.startswith("arn:") else source_arn(source)
+    resource = None if source is None else resource_arn(source)
     with connect(store, os.environ) as connection:
         jobs = list(connection.api.list_backup_jobs(vault=vault, resource_arn=resource, state=state))
+    if source is not None and not jobs:
+        raise NotFound(f"there is no such job of source {source!r}; 'holdfast job list' without --source lists all")
     if as_json:
         print_json(jobs)
     else:

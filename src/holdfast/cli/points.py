@@ -30,7 +30,7 @@ def points(
     Parameters
     ----------
     source
-        Only those of this source.
+        Only those of this source: its name, or a whole ARN.
     vault
         Only those in this vault.
     store
@@ -38,7 +38,7 @@ def points(
     json
         Print JSON.
     """
-    from holdfast.agent.points import recovery_points
+    from holdfast.agent.points import no_source, recovery_points
     from holdfast.app.connect import connect
     from holdfast.cli.ahead import warn_of_points_ahead
     from holdfast.cli.output import print_json, print_table, size, when
@@ -46,6 +46,8 @@ def points(
 
     with connect(store, os.environ) as connection:
         found = recovery_points(connection.api, source, vault)
+        if source is not None and not found:
+            raise no_source(connection.api, source, vault)
     warn_of_points_ahead(found)
     if json:
         print_json([{"Source": source_name(point.resource_arn or ""), **_members(point)} for point in found])

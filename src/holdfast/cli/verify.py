@@ -97,7 +97,7 @@ def verify(
     from holdfast.agent.points import choose
     from holdfast.agent.progress import shown
     from holdfast.app.connect import connect
-    from holdfast.model.arn import source_arn
+    from holdfast.model.arn import resource_arn
 
     if all_ and (source or point):
         raise UsageError("--all goes with neither --source nor --point: it verifies everything")
@@ -110,7 +110,7 @@ def verify(
     with connect(store, os.environ) as connection:
         api = connection.api
         arn = choose(api, source, point, vault).recovery_point_arn if point else None
-        resource = (source if source.startswith("arn:") else source_arn(source)) if source and not point else None
+        resource = resource_arn(source) if source and not point else None
         with shown("verify", tally.line, quiet=quiet or json):
             slices = api.verify_store(recovery_point_arn=arn, resource_arn=resource, add_parity=percent)
             for found in slices:

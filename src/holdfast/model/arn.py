@@ -21,6 +21,11 @@ def source_arn(name: str) -> str:
     return _SOURCE_PREFIX + name
 
 
+def resource_arn(source: str) -> str:
+    """The ResourceArn of a source as people name it: by its name, or by a whole ARN."""
+    return source if source.startswith("arn:") else source_arn(source)
+
+
 def source_name(resource_arn: str) -> str:
     """The name that `source_arn` was made of, or the whole ARN of a foreign resource."""
     return resource_arn.removeprefix(_SOURCE_PREFIX)
