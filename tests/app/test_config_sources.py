@@ -45,6 +45,7 @@ def example(option: Option[object]) -> tuple[str, object]:
         "catalog_schema": "other",
         "s3_region": "eu-central-1",
         "trusted_proxies": "10.0.0.0/8",
+        "ops_listen": "127.0.0.1:2",
     }.get(option.word, "anything")
     return text, text
 

@@ -86,9 +86,9 @@ def test_options_arrive_as_they_were_sent() -> None:
         workers=3,
         log_level="debug",
     )
-    line = encode(Start(options, 2, 77, 5, Path("/dev/shm/numbers")))
+    line = encode(Start(options, 2, 77, (5, 6), Path("/dev/shm/numbers")))
     assert line.count(b"\n") == 1 and line.endswith(b"\n")
-    assert to_worker(line) == Start(options, 2, 77, 5, Path("/dev/shm/numbers"))
+    assert to_worker(line) == Start(options, 2, 77, (5, 6), Path("/dev/shm/numbers"))
 
 
 def test_everything_else_that_is_said_arrives_too() -> None:
@@ -137,7 +137,7 @@ def test_a_worker_says_that_it_lives_hears_what_it_is_told_and_ends_with_the_con
     command = [sys.executable, "-c", textwrap.dedent(TIED), str(theirs.fileno())]
     with ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, text=True) as tied:
         theirs.close()
-        start = encode(Start(ServeOptions(StoreOptions(tmp_path)), 1, os.getpid(), 0, tmp_path))
+        start = encode(Start(ServeOptions(StoreOptions(tmp_path)), 1, os.getpid(), (0,), tmp_path))
         # The lines come in whatever pieces.
         ours.sendall(start[:100])
         ours.sendall(start[100:] + encode(Buried([4])) + encode(Buried([5, 6]))[:5])
@@ -164,7 +164,7 @@ def test_a_worker_that_outlives_its_supervisor_is_refused_by_the_next_service_an
             env={**os.environ, worker_numbers.DIRECTORY_VARIABLE: str(numbers.path)},
         )
         theirs.close()
-        ours.sendall(encode(Start(options, 1, os.getpid(), listener.fileno(), numbers.path)))
+        ours.sendall(encode(Start(options, 1, os.getpid(), (listener.fileno(),), numbers.path)))
         with ours, ours.makefile("rb") as lines:
             said = [from_worker(lines.readline())]
             while not isinstance(said[-1], Ready):

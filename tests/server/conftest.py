@@ -16,7 +16,7 @@ from holdfast.server.connection_options import ConnectionOptions
 from holdfast.server.gateway import EarlyHandler, Handler
 from holdfast.server.health import Health
 from holdfast.server.http_server import HttpServer, ServerOptions
-from holdfast.server.protocol import HoldfastProtocol
+from holdfast.server.slots import SlotOptions
 from tests.server.live import HANDLERS, Live, Start, build_gateway
 
 
@@ -39,6 +39,7 @@ def starting() -> Iterator[Start]:
         bodies: BodyOptions | None = None,
         server_options: ServerOptions | None = None,
         trusted_proxies: Networks = NO_NETWORKS,
+        slots: SlotOptions | None = None,
     ) -> Live:
         metrics, log = Metrics(), io.StringIO()
         gateway = build_gateway(handlers, early, metrics, log)
@@ -46,8 +47,10 @@ def starting() -> Iterator[Start]:
         face = Face(gateway, Health(lambda: None, metrics), threads, bodies or BodyOptions(), metrics, trusted_proxies)
         listener = socket.create_server(("127.0.0.1", 0))
         ready = threading.Event()
-        protocol = HoldfastProtocol.factory(connection or ConnectionOptions(), metrics, open_log("info", "json", log))
-        server = HttpServer(face, protocol, listener, server_options or ServerOptions(), ready.set)
+        options = server_options or ServerOptions(
+            connection=connection or ConnectionOptions(), slots=slots or SlotOptions()
+        )
+        server = HttpServer(face, listener, options, ready.set, metrics, open_log("info", "json", log))
         loop = uvloop.new_event_loop()
 
         def run() -> None:

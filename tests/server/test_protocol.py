@@ -186,22 +186,6 @@ def test_too_many_pipelined_requests_end_the_connection(start: Start):
     assert closed(sock)
 
 
-def test_connections_are_capped_with_503_and_a_time_to_come_back(start: Start):
-    live = start(connection=ConnectionOptions(connections_max=2))
-    kept = [live.connect(), live.connect()]
-    for sock in kept:
-        assert exchange(sock, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
-    third = live.connect()
-    reply = read_reply(third)
-    assert reply.status == 503
-    assert reply.headers["x-amzn-errortype"] == "ServiceUnavailableException"
-    assert int(reply.headers["retry-after"]) >= 1
-    kept[0].close()
-    third.close()
-    time.sleep(0.2)
-    assert exchange(live.connect(), b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
-
-
 def test_a_body_that_stops_coming_is_not_readable(start: Start):
     sock = start(connection=HASTY).connect()
     body = b"x" * 1000

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.app import option_words as words
+from holdfast.app.option_kinds import Option
 from holdfast.app.option_levels import Flags
 from holdfast.app.option_sources import Sources
 from holdfast.app.unlock import PassphraseSource, Unlock, ask_at_terminal
@@ -21,6 +22,7 @@ from holdfast.chunks.commit_options import CommitOptions
 from holdfast.model.errors import InvalidInput
 from holdfast.model.limits import (
     CHUNK_BYTES_MAX,
+    CONNECTIONS_PER_ADDRESS_DEFAULT,
     JOB_LEASE_SECONDS_DEFAULT,
     NODE_SILENCE_SECONDS_DEFAULT,
     SCRUB_DAYS_DEFAULT,
@@ -84,6 +86,9 @@ class ServeOptions:
     """Whether others than this machine can connect."""
     trusted_proxies: Networks = field(default_factory=Networks)
     """Load balancers and reverse proxies in front of the service."""
+    connections_per_address: int = CONNECTIONS_PER_ADDRESS_DEFAULT
+    ops: tuple[str, int] | None = None
+    """Host and port of a second address, for health and metrics."""
     workers: int = 1
     """Processes that serve the same address."""
     body_budget_bytes: int = words.BODY_BUDGET_DEFAULT
@@ -114,7 +119,7 @@ def gather(flags: Flags, environ: Mapping[str, str]) -> ServeOptions:
 
 def gather_from(sources: Sources) -> ServeOptions:
     """The options of a service, from sources that were read already. Raises InvalidInput as above."""
-    host, port = _address(sources)
+    host, port = _address(sources, words.LISTEN)
     tls = _tls(sources)
     beyond = not _is_loopback(host, sources)
     insecure = sources.value(words.INSECURE_HTTP)
@@ -130,6 +135,8 @@ def gather_from(sources: Sources) -> ServeOptions:
         tls=tls,
         beyond_loopback=beyond,
         trusted_proxies=sources.value(words.TRUSTED_PROXIES),
+        connections_per_address=sources.value(words.CONNECTIONS_PER_ADDRESS),
+        ops=None if sources.value(words.OPS_LISTEN) is None else _address(sources, words.OPS_LISTEN),
         workers=sources.value(words.WORKERS),
         body_budget_bytes=sources.value(words.BODY_BUDGET),
         threads=sources.value(words.THREADS),
@@ -202,11 +209,11 @@ def _unlock(sources: Sources) -> Unlock:
     )
 
 
-def _address(sources: Sources) -> tuple[str, int]:
-    host, colon, port = str(sources.value(words.LISTEN)).rpartition(":")
+def _address(sources: Sources, option: Option[str | None]) -> tuple[str, int]:
+    host, colon, port = str(sources.value(option)).rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise sources.refusal(words.LISTEN, "it must be HOST:PORT, such as 127.0.0.1:9220 or [::1]:9220")
+        raise sources.refusal(option, "it must be HOST:PORT, such as 127.0.0.1:9220 or [::1]:9220")
     return host, int(port)
 
 

@@ -34,6 +34,8 @@ class Flags:
     insecure_http: bool | None = None
     require_checksums: bool | None = None
     trusted_proxies: str | None = None
+    connections_per_address: str | None = None
+    ops_listen: str | None = None
     catalog: str | None = field(default=None, repr=False)
     catalog_schema: str | None = None
     catalog_connections: str | None = None

@@ -17,6 +17,8 @@ from holdfast.chunks.commit_options import GROUP_BYTES_MAX_DEFAULT, LANES_DEFAUL
 from holdfast.model.limits import (
     CHUNK_BYTES_MAX,
     CHUNK_BYTES_MAX_CEILING,
+    CONNECTIONS_MAX,
+    CONNECTIONS_PER_ADDRESS_DEFAULT,
     JOB_LEASE_SECONDS_DEFAULT,
     KIB,
     MIB,
@@ -39,6 +41,8 @@ TLS_CERT, TLS_KEY = Place("tls_cert", None), Place("tls_key", None)
 INSECURE_HTTP = Truth("insecure_http", False)
 REQUIRE_CHECKSUMS = Truth("require_checksums", False)
 TRUSTED_PROXIES = Blocks("trusted_proxies", Networks())
+CONNECTIONS_PER_ADDRESS = Number("connections_per_address", CONNECTIONS_PER_ADDRESS_DEFAULT, 1, CONNECTIONS_MAX)
+OPS_LISTEN = Text("ops_listen", None)
 
 CATALOG = CatalogUrl("catalog", None, secret=True, unset="SQLite in DIR")
 CATALOG_SCHEMA = Text(
@@ -92,7 +96,8 @@ LOG_LEVEL = Word("log_level", "info", get_args(LogLevel))
 LOG_FORMAT = Word("log_format", "auto", get_args(LogFormat))
 
 OPTIONS: tuple[Option[object], ...] = (
-    DATA, LISTEN, TLS_CERT, TLS_KEY, INSECURE_HTTP, REQUIRE_CHECKSUMS, TRUSTED_PROXIES,
+    DATA, LISTEN, TLS_CERT, TLS_KEY, INSECURE_HTTP, REQUIRE_CHECKSUMS,
+    TRUSTED_PROXIES, CONNECTIONS_PER_ADDRESS, OPS_LISTEN,
     CATALOG, CATALOG_SCHEMA, CATALOG_CONNECTIONS,
     BLOBS, S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, READ_CACHE,
     COMMIT_WINDOW, COMMIT_BYTES, COMMIT_LANES,

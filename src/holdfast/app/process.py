@@ -9,7 +9,6 @@ import gc
 import logging
 import resource
 import signal
-import socket
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +19,7 @@ import uvloop
 from holdfast.app.build import System
 from holdfast.app.config import ServeOptions
 from holdfast.app.hangups import Hangups
-from holdfast.app.listener import bind, url
+from holdfast.app.listener import Listeners, ops_url, url
 from holdfast.app.memory import use_one_heap
 from holdfast.app.option_sources import Sources
 from holdfast.app.reloading import Reloader, say_doubts, take_over
@@ -30,12 +29,13 @@ from holdfast.observe.metrics import Metrics
 from holdfast.observe.standard_streams import OutputLost
 from holdfast.server.asgi import BodyOptions, Face
 from holdfast.server.certificate import Certificate
-from holdfast.server.connection_options import ConnectionOptions
 from holdfast.server.health import Health
-from holdfast.server.http_server import HttpServer, ServerOptions
-from holdfast.server.protocol import HoldfastProtocol
+from holdfast.server.http_server import HttpServer, OpsDoor, ServerOptions
+from holdfast.server.ops import OpsFace
+from holdfast.server.slots import SlotOptions
 
 OPEN_FILES_WANTED = 8192
+
 
 Orders = Callable[[Callable[[bool], object]], None]
 """Takes what stops a service, gently or (True) at once."""
@@ -76,21 +76,20 @@ def _serve_alone(
         certificate = open_certificate(options, log)
         system = System(options.store, metrics, log)
         closing.callback(system.close)
-        listener = bind(options)
-        closing.callback(listener.close)
-        address = url(options, listener)
+        listeners = closing.enter_context(Listeners.listening(options))
+        address = url(options, listeners.main)
 
         def ready() -> None:
             if system.lock is not None:
                 system.lock.announce(address)
-            log.info("ready", address=address, store=str(options.store.directory))
+            log.info("ready", address=address, ops=ops_url(options, listeners), store=str(options.store.directory))
             say_ready(address, out, log)
             hangups.listen(beside_requests(asyncio.get_running_loop(), reload))
 
         def reload() -> None:
             reloader.reload(lambda reloaded: take_over(reloaded, service_log, certificate))
 
-        serve_system(options, system, listener, certificate, metrics, log, ready)
+        serve_system(options, system, listeners, certificate, metrics, log, ready)
         log.info("stopped", address=address)
 
 
@@ -145,26 +144,26 @@ def made_ready(service_log: ServiceLog, metrics: Metrics) -> Iterator[None]:
 def serve_system(
     options: ServeOptions,
     system: System,
-    listener: socket.socket,
+    listeners: Listeners,
     certificate: Certificate | None,
     metrics: Metrics,
     log: Logger,
     ready: Callable[[], None],
     orders: Orders | None = None,
 ) -> None:
-    """Answers what comes in on `listener` until a signal says stop; `ready` is called when connections are accepted.
+    """Answers what comes in on `listeners` until a signal says stop; `ready` is called when connections are accepted.
 
     `orders` is given what to call, from any thread, to stop; then signals only ask for a gentle stop, however many
     come: who gives the orders counts them.
     """
     with ThreadPoolExecutor(options.threads, thread_name_prefix="request") as threads:
-        _run(_serve(options, system, listener, certificate, threads, metrics, log, ready, orders))
+        _run(_serve(options, system, listeners, certificate, threads, metrics, log, ready, orders))
 
 
 async def _serve(
     options: ServeOptions,
     system: System,
-    listener: socket.socket,
+    listeners: Listeners,
     certificate: Certificate | None,
     threads: ThreadPoolExecutor,
     metrics: Metrics,
@@ -181,11 +180,14 @@ async def _serve(
     def not_ready() -> str | None:
         return "stopping" if server.should_exit else None
 
-    health = Health(not_ready, metrics)
+    health = Health(not_ready, metrics, shows_metrics=listeners.ops is None)
+    ops = None
+    if listeners.ops is not None:
+        ops = OpsDoor(listeners.ops, OpsFace(Health(not_ready, metrics)))
     bodies = BodyOptions(body_budget_bytes=options.body_budget_bytes, answer_budget_bytes=options.body_budget_bytes)
     face = Face(system.gateway, health, threads, bodies, metrics, options.trusted_proxies)
-    protocol = HoldfastProtocol.factory(ConnectionOptions(), metrics, log)
-    server = HttpServer(face, protocol, listener, ServerOptions(certificate), settled)
+    slots = SlotOptions(per_address_max=options.connections_per_address, trusted=options.trusted_proxies)
+    server = HttpServer(face, listeners.main, ServerOptions(certificate, slots=slots), settled, metrics, log, ops)
     loop = asyncio.get_running_loop()
 
     def stop_gently() -> None:

@@ -22,7 +22,7 @@ from typing import TextIO
 from holdfast.app.config import ServeOptions
 from holdfast.app.first_opening import prepare
 from holdfast.app.hangups import Hangups, held_back
-from holdfast.app.listener import beside, hold, require_sharing, url
+from holdfast.app.listener import Listeners, ops_url, require_sharing, url
 from holdfast.app.numbers_directory import NumbersDirectory
 from holdfast.app.process import beside_requests, open_certificate, say_ready
 from holdfast.app.reloading import Reloaded, Reloader, take_over
@@ -59,16 +59,16 @@ def supervise(
         lock = StoreLock(store.directory) if store.catalog is None else None
         if lock is not None:
             closing.callback(lock.close)
-        held = hold(options)
-        closing.callback(held.close)
+        held = closing.enter_context(Listeners.held(options))
         numbers = NumbersDirectory(options.workers)
         closing.callback(numbers.close)
-        address = url(options, held)
+        address = url(options, held.main)
 
         def ready() -> None:
             if lock is not None:
                 lock.announce(address)
-            log.info("ready", address=address, store=str(store.directory), workers=options.workers)
+            where = str(store.directory)
+            log.info("ready", address=address, ops=ops_url(options, held), store=where, workers=options.workers)
             say_ready(address, out, log)
 
         def reload() -> Reload | None:
@@ -117,7 +117,7 @@ class _Death:
 
 
 class _Supervisor:
-    def __init__(self, options: ServeOptions, held: socket.socket, numbers: Path, log: Logger) -> None:
+    def __init__(self, options: ServeOptions, held: Listeners, numbers: Path, log: Logger) -> None:
         self._options = options
         self._held = held
         self._numbers = numbers
@@ -214,9 +214,9 @@ class _Supervisor:
 
     async def _start(self, place: int) -> _Worker:
         ours, theirs = socket.socketpair()
-        with theirs, beside(self._held) as listener:
-            process = await self._spawn((theirs.fileno(), listener.fileno()))
-            start = Start(self._options, place, os.getpid(), listener.fileno(), self._numbers)
+        with theirs, self._held.shared() as listeners:
+            process = await self._spawn((theirs.fileno(), *listeners.descriptors))
+            start = Start(self._options, place, os.getpid(), listeners.descriptors, self._numbers)
         lines, orders = await asyncio.open_connection(sock=ours)
         orders.write(encode(start))
         worker = self._workers[place] = _Worker(process, lines, orders)
@@ -224,7 +224,7 @@ class _Supervisor:
             worker.stop(at_once=False)
         return worker
 
-    async def _spawn(self, descriptors: tuple[int, int]) -> asyncio.subprocess.Process:
+    async def _spawn(self, descriptors: tuple[int, ...]) -> asyncio.subprocess.Process:
         # A hangup for all must not end a worker that has not come to ignore it. One worker at a time: the first to be
         # there would no longer hold it back for the others.
         async with self._spawning:

@@ -21,8 +21,8 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     """Its number among the workers, 1 and up."""
     supervisor: int
     """The process without which it must not live."""
-    listener: int
-    """The descriptor of its socket, bound and not listening."""
+    listeners: tuple[int, ...]
+    """The descriptors of its sockets, bound and not listening: for clients, and maybe one for those who watch."""
     numbers: Path
     """Where the workers count (observe.worker_numbers)."""
 

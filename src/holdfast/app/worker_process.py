@@ -13,11 +13,13 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import NoReturn
 
 from holdfast.app import core_dumps, hangups
 from holdfast.app.attendant import Attendant
 from holdfast.app.build import System
+from holdfast.app.listener import Listeners
 from holdfast.app.process import made_ready, serve_system, service_log
 from holdfast.app.reloading import Reloaded, take_over
 from holdfast.app.worker_channel import Ready, Refused, Start
@@ -59,8 +61,7 @@ def _serve(start: Start, tie: Tie, service_log: ServiceLog) -> None:
     log = service_log.logger.bind(worker=start.place)
     metrics = Metrics(WorkerNumbers(start.numbers, start.place))
     with made_ready(service_log, metrics), ExitStack() as closing:
-        listener = socket.socket(fileno=start.listener)
-        closing.callback(listener.close)
+        listeners = Listeners(*(closing.enter_context(socket.socket(fileno=each)) for each in start.listeners))
         certificate = None if options.tls is None else Certificate(options.tls)
         system = System(options.store, metrics, log, joins=True)
         closing.callback(system.close)
@@ -71,7 +72,8 @@ def _serve(start: Start, tie: Tie, service_log: ServiceLog) -> None:
         def orders(stop: Callable[[bool], object]) -> None:
             tie.on_stop = stop
 
-        serve_system(options, system, listener, certificate, metrics, log, lambda: tie.send(Ready()), orders)
+        ready = partial(tie.send, Ready())
+        serve_system(options, system, listeners, certificate, metrics, log, ready, orders)
         log.info("stopped")
 
 

@@ -33,6 +33,10 @@ class ServiceFlags:
     trusted_proxies
         Addresses or CIDR blocks of load balancers in front, joined with commas; by default none. They may have any
         number of connections, and what they say of the client's address is believed.
+    connections_per_address
+        Connections that one address (IPv6: one /64) may have at a time, to each worker; by default 256 of 1024.
+    ops_listen
+        HOST:PORT for /health and /metrics alone, in plain HTTP; then --listen has no /metrics. By default none.
     workers
         Processes that serve the same address; by default 1. More of them need Linux.
     catalog
@@ -98,6 +102,8 @@ class ServiceFlags:
     insecure_http: Annotated[bool | None, Parameter(negative=())] = None
     require_checksums: Annotated[bool | None, Parameter(negative=())] = None
     trusted_proxies: Annotated[str | None, Parameter(metavar="CIDR,...")] = None
+    connections_per_address: Annotated[str | None, Parameter(metavar="N")] = None
+    ops_listen: Annotated[str | None, Parameter(metavar="HOST:PORT")] = None
     workers: Annotated[str | None, Parameter(metavar="N")] = None
     catalog: Annotated[str | None, Parameter(metavar="URL")] = None
     catalog_schema: Annotated[str | None, Parameter(metavar="NAME")] = None

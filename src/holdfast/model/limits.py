@@ -34,7 +34,19 @@ REQUEST_HEADERS_MAX = 200
 SIGNED_HEADERS_MAX = 100
 QUERY_PAIRS_MAX = 100
 JSON_BODY_BYTES_MAX = 1 * MIB
+FRAMING_BYTES_FREE = 16 * KIB
+FRAMING_SHARE_MAX = 1 / 16
+"""What a chunked body may have in sizes, extensions and trailers: so many bytes, and this share of its own."""
+CHUNKED_PIECES_FREE = 512
+CHUNKED_PIECE_BYTES_MIN = 128
+"""After the first so many chunks, the average that chunks must have."""
 HEAD_SECONDS_MAX = 30
+HANDSHAKE_SECONDS_MAX = 10
+CONNECTIONS_MAX = 1024
+CONNECTIONS_PER_ADDRESS_DEFAULT = 256
+RESERVED_CONNECTIONS_MAX = 32
+"""Beyond the connections that there may be: for questions about health, and to say that there are no more."""
+OPS_CONNECTIONS_MAX = 64
 BODY_IDLE_SECONDS_MAX = 60
 CLOCK_SKEW_SECONDS_MAX = 15 * 60
 

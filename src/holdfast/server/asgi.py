@@ -23,6 +23,7 @@ from holdfast.model.networks import Networks
 from holdfast.observe.metrics import Metrics
 from holdfast.server.budget import ByteBudget, Room
 from holdfast.server.early import may_answer_early
+from holdfast.server.exchange import PROVEN
 from holdfast.server.gateway import Admitted, Gateway
 from holdfast.server.health import Health
 from holdfast.server.trace import client_address
@@ -92,18 +93,20 @@ class Face:
         may_be_early = may_answer_early(head, scope["server"], scope["scheme"])
         if isinstance(admitted, Response):
             await _read_away(head, receive, may_be_early)
-            await _reply(send, admitted)
+            await reply(send, admitted)
             return
         if may_be_early and self._gateway.wants_early(admitted):
             early = await self._in_thread(partial(self._gateway.early, admitted))
             if early is not None:
-                await _reply(send, early)
+                await reply(send, early)
                 return
         room = Room(self._answers, self._options.room_seconds_max)
         try:
             response = await self._answer(admitted, receive, room, may_be_early)
+            if admitted.caller is not None:
+                cast("dict[str, object]", scope)[PROVEN] = True
             if response is not None:
-                await _reply(send, response)
+                await reply(send, response)
         finally:
             room.leave()
 
@@ -201,7 +204,8 @@ async def _read_away(head: RequestHead, receive: ASGIReceiveCallable, may_be_ear
                     return
 
 
-async def _reply(send: ASGISendCallable, response: Response) -> None:
+async def reply(send: ASGISendCallable, response: Response) -> None:
+    """Send the whole answer."""
     length = (b"content-length", str(len(response.body)).encode("ascii"))
     await send({"type": "http.response.start", "status": response.status, "headers": (*response.headers, length)})
     await send({"type": "http.response.body", "body": cast("bytes", response.body), "more_body": False})

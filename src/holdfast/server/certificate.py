@@ -17,6 +17,8 @@ from holdfast.model.errors import InvalidInput
 from holdfast.model.limits import CERTIFICATE_DAYS_LEFT_WARN
 from holdfast.server.tls import Tls
 
+# Forward secrecy and authenticated encryption, also where a client knows no TLS 1.3.
+_TLS_1_2_SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -86,6 +88,7 @@ def load(tls: Tls) -> Pair:
             f"the TLS certificate {tls.certificate} holds no certificate in PEM form: {unreadable}"
         ) from unreadable
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers(_TLS_1_2_SUITES)
     try:
         context.load_cert_chain(tls.certificate, tls.key, password=_refuse)
     except _Encrypted:

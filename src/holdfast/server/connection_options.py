@@ -17,4 +17,3 @@ class ConnectionOptions:
     drain_seconds_max: float = 5
     drain_bytes_max: int = 16 * MIB
     """What is read and thrown away of a body whose request was answered early."""
-    connections_max: int = 1024

@@ -25,6 +25,9 @@ READ_AHEAD_BYTES_MAX = 256 * KIB
 SLICE_BYTES = 256 * KIB
 """What is handed to the transport at once of a large answer."""
 
+PROVEN = "holdfast.proven"
+"""The application adds this to the scope of a request whose signature it has confirmed."""
+
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -43,6 +46,8 @@ class Exchange:
         self.message_event = asyncio.Event()
         self.response_started = False
         self.response_complete = False
+        self.wanted = False
+        """Whether the application has asked for the body."""
         self._pieces: deque[bytes] = deque()
         self._unread_bytes = 0
         self._broken: UnreadableBody | None = None
@@ -91,6 +96,7 @@ class Exchange:
 
     async def receive(self) -> ASGIReceiveEvent:
         """The next piece of the body. Raises UnreadableBody if it stopped coming or broke off."""
+        self.wanted = True
         if self._continue_due:
             self._continue_due = False
             if not self._pieces and self.more_body and not self._transport.is_closing():

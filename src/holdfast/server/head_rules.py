@@ -15,8 +15,11 @@ class Refused(Exception):
         self.error = error
 
 
-def check_head(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    """Nothing, or Refused: a target that is no path, too many headers, a framing of the body that has two readings."""
+def check_head(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether the body is chunked.
+
+    Raises Refused: a target that is no path, too many headers, a framing of the body that has two readings.
+    """
     if not target.startswith(b"/"):
         shown = target[:60].decode("latin-1")
         raise Refused("target", InvalidInput(f"the request target is {shown!r}: it must be a path beginning with '/'"))
@@ -26,6 +29,7 @@ def check_head(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
     if (encodings and (encodings != [b"chunked"] or lengths)) or lengths > 1:
         remedy = "send either one Content-Length or one 'Transfer-Encoding: chunked'"
         raise Refused("framing", InvalidInput(f"the length of the body cannot be told: {remedy}"))
+    return bool(encodings)
 
 
 def check_header_count(count: int) -> None:

@@ -10,16 +10,17 @@ _UNCACHED = (b"cache-control", b"no-store")
 
 
 class Health:
-    """Answers `/health/live`, `/health/ready` and `/metrics`; `ready` says in a word why not, or None."""
+    """Answers `/health/live`, `/health/ready` and `/metrics`; `not_ready` says in a word why not."""
 
-    def __init__(self, not_ready: Callable[[], str | None], metrics: Metrics) -> None:
+    def __init__(self, not_ready: Callable[[], str | None], metrics: Metrics, *, shows_metrics: bool = True) -> None:
         self._not_ready = not_ready
         self._metrics = metrics
         self._pages: dict[bytes, Callable[[], Response]] = {
             b"/health/live": self._live,
             b"/health/ready": self._ready,
-            b"/metrics": self._numbers,
         }
+        if shows_metrics:
+            self._pages[b"/metrics"] = self._numbers
 
     def answer(self, head: RequestHead) -> Response | None:
         """The page, or None if this request is none of ours."""

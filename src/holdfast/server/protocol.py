@@ -3,13 +3,12 @@
 What uvicorn 0.54 does well stays: httptools' parser, flow control, keep-alive timer, drain on stop. What is added here,
 measured against hostile peers: a head must be complete within a time and a size, also on a kept-alive connection;
 transfer-encodings other than `chunked`, both framings at once and malformed requests are refused with a modelled error
-in JSON; upgrades are ignored; connections are capped; who does not read an answer is cut off; after an early answer the
-connection is drained a little before it is closed, or the client would see a reset instead of the answer.
+in JSON; upgrades are ignored; a body is not read before it is wanted; who does not read an answer is cut off; after an
+early answer the connection is drained a little before it is closed, or the client would see a reset instead of it.
 """
 
 import asyncio
 from collections import deque
-from functools import partial
 from typing import Any
 
 import httptools
@@ -20,13 +19,22 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from holdfast.model.errors import HoldfastError, InvalidInput, Unavailable, UnreadableBody
+from holdfast.model.limits import KIB
 from holdfast.observe.logs import Logger
-from holdfast.observe.metrics import Metrics
 from holdfast.server.closing import refusal
 from holdfast.server.connection_options import ConnectionOptions
-from holdfast.server.exchange import Exchange
+from holdfast.server.exchange import PROVEN, Exchange
+from holdfast.server.framing import BodyFraming
 from holdfast.server.head_rules import Refused, check_head, check_header_count
+from holdfast.server.head_watch import HeadWatch
+from holdfast.server.refusals import Refusals
+from holdfast.server.scope import scope_of
+from holdfast.server.slots import Slot
 
+HEALTH = b"/health/"
+RESERVED_HEAD_SECONDS_MAX = 5.0
+TLS_AHEAD_BYTES_MAX = 64 * KIB
+"""What may have come of an encrypted stream before the application wants it."""
 PIPELINED_MAX = 16
 """Requests that may wait on one connection for the answers before them; no AWS client sends more than one."""
 
@@ -42,46 +50,52 @@ class HoldfastProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         options: ConnectionOptions,
-        metrics: Metrics,
+        refusals: Refusals,
         log: Logger,
+        slot: Slot,
+        app: Any = None,
     ) -> None:
+        """`app` answers in place of the server's own application, for a port of another kind."""
         super().__init__(config, server_state, app_state, _loop)
         self.options = options
         self.log = log
-        self._metrics = metrics
+        self._app = app or self.app
+        self._refusals = refusals
+        self._slot = slot
+        reserved = slot.refusal is not None
+        seconds = min(options.head_seconds_max, RESERVED_HEAD_SECONDS_MAX) if reserved else options.head_seconds_max
+        self._head = HeadWatch(self.loop, options, seconds, self._head_late)
         self._current: Exchange | None = None
         self._parsed: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
-        self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
-        self._head_open = False
-        self._head_bytes = 0
-        self._fields_bytes = 0
+        self._framing: BodyFraming | None = None
+        self._placed_bytes = 0
+        """Of the piece being parsed: what was found to be a head's or a body's."""
         self._drain_bytes_left: int | None = None
-
-    @classmethod
-    def factory(cls, options: ConnectionOptions, metrics: Metrics, log: Logger) -> Any:
-        """What uvicorn's Config takes for `http`."""
-        return partial(cls, options=options, metrics=metrics, log=log.bind(part="connection"))
 
     # The connection's life.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.connections.add(self)
         self.transport = transport
         self.flow = FlowControl(transport)
+        if self._slot.has_left:
+            transport.abort()  # another has been given its place while it was opened
+            return
+        self.connections.add(self)
         self.server = get_local_addr(transport)
         self.client = get_remote_addr(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
-        if len(self.connections) > self.options.connections_max:
-            busy = Unavailable(f"all {self.options.connections_max} connections are in use: try again, or use fewer")
-            self._refuse("connections", busy)
-        else:
-            self._arm_head_timer()
+        if self.scheme == "https":
+            transport.set_read_buffer_limits(TLS_AHEAD_BYTES_MAX)  # type: ignore[attr-defined]  # uvloop has it
+        self._slot.evict = self._give_way
+        self._head.arm()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        for timer in (self._head_timer, self._write_timer, self._end_timer):
+        self._slot.leave()
+        self._head.disarm()
+        for timer in (self._write_timer, self._end_timer):
             if timer is not None:
                 timer.cancel()
         for exchange in (self._current, *self._waiting):
@@ -100,15 +114,23 @@ class HoldfastProtocol(HttpToolsProtocol):
         exchange.fail(UnreadableBody("the connection ended before the body did: send the whole body again"))
         return self.scheme == "http"  # the client may still read; TLS has no half-closed connection
 
-    def data_received(self, data: bytes) -> None:
+    @property
+    def wants_much(self) -> bool:
+        """Whether large pieces are of use."""
+        exchange = self._parsed
+        return (exchange is not None and exchange.wanted and exchange.more_body) or self._drain_bytes_left is not None
+
+    def data_received(self, data: bytes | memoryview) -> None:
         if self._drain_bytes_left is not None:
             self._drain_bytes_left -= len(data)
             if self._drain_bytes_left < 0:
                 self.transport.abort()
             return
         self._unset_keepalive_if_required()
+        self._placed_bytes = 0
         try:
             self.parser.feed_data(data)
+            self._after_piece(len(data))
         except httptools.HttpParserUpgrade:
             pass  # on_headers_complete let the request through as an ordinary one, its connection's last
         except httptools.HttpParserError as malformed:
@@ -117,8 +139,20 @@ class HoldfastProtocol(HttpToolsProtocol):
                 self._refuse(cause.reason, cause.error)
             else:
                 self._refuse("malformed", InvalidInput(f"this is not HTTP/1.1: {malformed}"))
-        else:
-            self._watch_head(len(data))
+        except Refused as refused:
+            self._refuse(refused.reason, refused.error)
+
+    def _after_piece(self, size: int) -> None:
+        """What the parser cannot see: bytes that are nobody's, a body that comes before it is wanted."""
+        self._head.after_piece(size, idle=self._current is None or self._current.response_complete)
+        exchange = self._parsed
+        if exchange is None or not exchange.more_body or self._drain_bytes_left is not None:
+            return
+        if self._framing is not None and size > self._placed_bytes:
+            self._framing.beside(size - self._placed_bytes)
+        if not exchange.wanted and not exchange.response_complete:
+            # A body that came whole with its head costs no pause; of any other not a byte more is taken for now.
+            self.flow.pause_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -134,7 +168,7 @@ class HoldfastProtocol(HttpToolsProtocol):
     def end(self, *, unread: bool) -> None:
         """Close once the answer is out; with `unread` body bytes still coming, drain a little first."""
         seconds = self.options.drain_seconds_max
-        self._drop_head_timer()
+        self._head.disarm()
         if unread:
             self._drain_bytes_left = self.options.drain_bytes_max
             self.flow.resume_reading()
@@ -152,17 +186,16 @@ class HoldfastProtocol(HttpToolsProtocol):
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
-        self._head_open = True
-        self._fields_bytes = 0
+        self._head.begin()
 
     def on_url(self, url: bytes) -> None:
         self.url += url
-        self._count(len(url))
+        self._head.field(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._head_open:
+        if not self._head.open:
             return  # a trailer: nothing that a head did not say is listened to
-        self._count(len(name) + len(value) + 4)
+        self._head.field(len(name) + len(value) + 4)
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -170,10 +203,13 @@ class HoldfastProtocol(HttpToolsProtocol):
         check_header_count(len(self.headers))
 
     def on_headers_complete(self) -> None:
-        self._head_open = False
-        self._head_bytes = 0
-        check_head(self.url, self.headers)
+        self._head.complete()
+        self._placed_bytes += self._head.fields_bytes
+        is_chunked = check_head(self.url, self.headers)
+        if self._slot.refusal is not None and not self.url.startswith(HEALTH):
+            raise Refused("connections", Unavailable(self._slot.refusal))
         exchange = self._exchange()
+        self._framing = BodyFraming() if is_chunked else None
         self._parsed = exchange
         self.cycle = exchange  # type: ignore[assignment]
         if self._current is None or self._current.response_complete:
@@ -184,7 +220,14 @@ class HoldfastProtocol(HttpToolsProtocol):
         else:
             raise Refused("pipeline", InvalidInput(f"more than {PIPELINED_MAX} requests wait on this connection"))
 
+    def on_chunk_header(self) -> None:
+        if self._framing is not None:
+            self._framing.chunk()
+
     def on_body(self, body: bytes) -> None:
+        self._placed_bytes += len(body)
+        if self._framing is not None:
+            self._framing.body(len(body))
         if self._parsed is not None:
             self._parsed.feed(body)
 
@@ -200,8 +243,11 @@ class HoldfastProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self._waiting:
             self._start(self._waiting.popleft())
-        elif self._head_open:
-            self._arm_head_timer()
+            return
+        self._slot.is_proven |= self._current is not None and PROVEN in self._current.scope
+        self._slot.wait()
+        if self._head.open:
+            self._head.arm()
         else:
             self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -210,77 +256,27 @@ class HoldfastProtocol(HttpToolsProtocol):
 
     def _exchange(self) -> Exchange:
         version = self.parser.get_http_version()
-        raw_path, _, query = self.url.partition(b"?")
-        scope: Any = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": version,
-            "method": self.parser.get_method().decode("ascii"),
-            "scheme": self.scheme,
-            "path": raw_path.decode("latin-1"),
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": "",
-            "headers": self.headers,
-            "server": self.server,
-            "client": self.client,
-        }
+        method = self.parser.get_method()
+        scope = scope_of(version, method, self.url, self.headers, self.scheme, self.server, self.client)
         keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.parser.should_upgrade()
         return Exchange(self, scope, keep_alive=keep_alive, expects=self.expect_100_continue and version != "1.0")
 
     def _start(self, exchange: Exchange) -> None:
         self._current = exchange
-        self._start_asgi_task(exchange, self.app)  # type: ignore[arg-type]
+        self._slot.work()
+        self._start_asgi_task(exchange, self._app)  # type: ignore[arg-type]
 
     # Limits.
 
-    def _count(self, size: int) -> None:
-        self._fields_bytes += size
-        if self._fields_bytes > self.options.head_bytes_max:
-            raise Refused("head", self._head_too_large())
-
-    def _watch_head(self, received_bytes: int) -> None:
-        """After each piece of input: either a head is complete and being answered, or its clock runs."""
-        idle = self._current is None or self._current.response_complete
-        if not (self._head_open or idle):
-            self._drop_head_timer()
-            return
-        if self.transport.is_closing() or self._drain_bytes_left is not None:
-            return
-        self._head_bytes += received_bytes
-        if self._head_bytes > self.options.head_bytes_max * 2:  # one piece may hold the end of the body before it
-            self._refuse("head", self._head_too_large())
-        else:
-            self._arm_head_timer()
-
-    def _head_too_large(self) -> InvalidInput:
-        return InvalidInput(
-            f"the head of the request (path, query and headers) is over {self.options.head_bytes_max} bytes: shorten it"
-        )
-
-    def _arm_head_timer(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.options.head_seconds_max, self._head_late)
-
-    def _drop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
     def _head_late(self) -> None:
-        self._head_timer = None
-        if self._head_open:
-            seconds = self.options.head_seconds_max
-            self._refuse(
-                "slow head", InvalidInput(f"the head of the request was not complete after {seconds:g} seconds")
-            )
+        if self._head.open:
+            self._refuse("slow head", self._head.overdue())
         elif self._current is None or self._current.response_complete:
             self.transport.close()
 
     def _refuse(self, reason: str, error: HoldfastError) -> None:
         """Answer `error` and close; if an earlier request is still being answered, close after that answer instead."""
-        self._metrics.refused_connection(reason)
-        self.log.info("refused", reason=reason, client=self.client, message=error.message)
+        self._refusals.note(reason, self._slot.address, error.message)
         exchange = self._current
         if exchange is not None and not exchange.response_complete:
             self._waiting.clear()
@@ -295,6 +291,10 @@ class HoldfastProtocol(HttpToolsProtocol):
         self.end(unread=True)
 
     def _cut_off(self, reason: str) -> None:
-        self._metrics.refused_connection(reason)
-        self.log.info("refused", reason=reason, client=self.client)
+        self._refusals.note(reason, self._slot.address)
         self.transport.abort()
+
+    def _give_way(self) -> None:
+        """Another connection needs the place of this one, which waits for a request."""
+        part = self.transport.close if self._slot.is_proven else self.transport.abort
+        part()
