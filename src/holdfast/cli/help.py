@@ -5,6 +5,7 @@ A paragraph is filled to the width of the terminal; a line that is indented stay
 
 import shutil
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,38 +15,35 @@ _WIDTH_MAX = 100
 _COLUMN_MAX = 26
 
 
+def print_root_help(name: str, description: str, commands: Sequence[tuple[str, str]]) -> None:
+    """The page about the program: what it is for, and the line of each command.
+
+    It must be the one that cyclopts makes with `PlainHelp`, which is not asked because it takes long to load.
+    """
+    width = _width()
+    _print_usage(f"{name} COMMAND")
+    _print_description(description, width)
+    flags = [("--help, -h", "Display this message and exit."), ("--version", "Display application version.")]
+    _print_rows("Commands", [*sorted(commands), *flags], width)
+
+
 class PlainHelp:
     """What cyclopts asks of a help formatter."""
 
     def __init__(self) -> None:
-        self._width = min(_WIDTH_MAX, shutil.get_terminal_size().columns)
+        self._width = _width()
 
     def render_usage(self, console: Any, options: Any, usage: Any) -> None:  # noqa: ARG002 - cyclopts' signature
         if usage:
-            text = _plain(usage).strip()
-            print(text if text.startswith("Usage:") else f"Usage: {text}")
-            print()
+            _print_usage(_plain(usage).strip())
 
     def render_description(self, console: Any, options: Any, description: Any) -> None:  # noqa: ARG002 - as above
         if description:
-            print(fill(_plain(description), self._width))
-            print()
+            _print_description(_plain(description), self._width)
 
     def __call__(self, console: Any, options: Any, panel: "HelpPanel") -> None:  # noqa: ARG002 - as above
         rows = [(_label(entry), _explain(entry)) for entry in panel.entries]
-        if not rows:
-            return
-        column = min(_COLUMN_MAX, max(len(label) for label, _ in rows))
-        print("Options:" if panel.title == "Parameters" else f"{panel.title}:")
-        for label, text in rows:
-            lines = textwrap.wrap(text, max(20, self._width - column - 4)) or [""]
-            if len(label) > column:
-                print(f"  {label}")
-            else:
-                print(f"  {label:{column}}  {lines.pop(0)}".rstrip())
-            for line in lines:
-                print(f"  {'':{column}}  {line}")
-        print()
+        _print_rows("Options" if panel.title == "Parameters" else _plain(panel.title), rows, self._width)
 
 
 def fill(text: str, width: int) -> str:
@@ -55,6 +53,36 @@ def fill(text: str, width: int) -> str:
         kept = any(line.startswith(" ") for line in block.splitlines())
         blocks.append(block if kept else textwrap.fill(" ".join(block.split()), width))
     return "\n\n".join(blocks)
+
+
+def _width() -> int:
+    return min(_WIDTH_MAX, shutil.get_terminal_size().columns)
+
+
+def _print_usage(text: str) -> None:
+    print(text if text.startswith("Usage:") else f"Usage: {text}")
+    print()
+
+
+def _print_description(text: str, width: int) -> None:
+    print(fill(text, width))
+    print()
+
+
+def _print_rows(title: str, rows: Sequence[tuple[str, str]], width: int) -> None:
+    if not rows:
+        return
+    column = min(_COLUMN_MAX, max(len(label) for label, _ in rows))
+    print(f"{title}:")
+    for label, text in rows:
+        lines = textwrap.wrap(text, max(20, width - column - 4)) or [""]
+        if len(label) > column:
+            print(f"  {label}")
+        else:
+            print(f"  {label:{column}}  {lines.pop(0)}".rstrip())
+        for line in lines:
+            print(f"  {'':{column}}  {line}")
+    print()
 
 
 def _label(entry: "HelpEntry") -> str:

@@ -6,25 +6,31 @@
     3  done, but some files could not be read or restored; each was named
     130, 141  interrupted; the reader of our output went away (128 and the number of the signal)
 
-A command is imported when it is called, so that `holdfast --help` and short commands start fast.
+A command is imported when it is called, and the parser of command lines when there is one to parse: the version and
+the list of commands are printed without it, for its import costs several times what they do.
 """
 
+import gc
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from typing import NoReturn
-
-from cyclopts import App, CycloptsError
+from typing import TYPE_CHECKING, NoReturn
 
 from holdfast import __version__
-from holdfast.app import core_dumps
-from holdfast.cli.help import PlainHelp
 from holdfast.cli.output import DONE, FAILED, USAGE, UsageError, warn
 from holdfast.model.errors import HoldfastError
 from holdfast.observe import standard_streams
 from holdfast.observe.standard_streams import OutputLost
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+_ROOT: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"])
+"""Command lines that name no command."""
+_COLLECTED_EVERY = 20_000
+"""New containers between two looks for cycles. Python's 700 make a start, which makes hundreds of thousands of values
+that stay, spend a sixth of its time on looking at them again and again."""
 
 HELP = """Deduplicating, encrypted, incremental-forever backups, spoken to as AWS Backup Storage.
 
@@ -61,8 +67,12 @@ COMMANDS = (
 )
 
 
-def build_app(chosen: str | None = None) -> App:
+def build_app(chosen: str | None = None) -> "App":
     """The command tree. Of commands other than `chosen` nothing is loaded but their name and their one line."""
+    from cyclopts import App
+
+    from holdfast.cli.help import PlainHelp
+
     app = App(
         name="holdfast",
         version=__version__,
@@ -100,14 +110,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        chosen = next((word for word in arguments if not word.startswith("-")), None)
-        result = build_app(chosen)(list(arguments))
-    except (CycloptsError, UsageError) as misuse:
+        result = _root(arguments) if list(arguments) in _ROOT else _command(arguments)
+    except UsageError as misuse:
         warn(f"{misuse}\nTry 'holdfast --help'.")
         return USAGE
     except HoldfastError as error:
-        if os.environ.get("HOLDFAST_DEBUG"):
-            traceback.print_exc()
+        _show_where()
         warn(error.message)
         return FAILED
     except KeyboardInterrupt:
@@ -116,8 +124,7 @@ def _run(arguments: Sequence[str]) -> int:
     except OutputLost:
         raise
     except Exception as error:  # noqa: BLE001 - a defect; people get a line, those who look for it the traceback
-        if os.environ.get("HOLDFAST_DEBUG"):
-            traceback.print_exc()
+        _show_where()
         warn(f"an unexpected error: {type(error).__name__}: {error} (HOLDFAST_DEBUG=1 shows where)")
         return FAILED
     return result if isinstance(result, int) else DONE
@@ -125,8 +132,39 @@ def _run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """The console script."""
+    from holdfast.app import core_dumps
+
     standard_streams.open_missing()
     standard_streams.guard_output()
     # Most commands come to hold a root key or an access key, and the first look at a secret would be too late.
     core_dumps.forbid()
+    gc.set_threshold(_COLLECTED_EVERY, 20, 20)
     sys.exit(run(sys.argv[1:]))
+
+
+def _root(arguments: Sequence[str]) -> int:
+    """What is asked of the program itself and of none of its commands."""
+    if list(arguments) == ["--version"]:
+        print(__version__)
+    else:
+        from holdfast.cli.help import print_root_help
+
+        print_root_help("holdfast", HELP, [(name, line) for name, _, line in COMMANDS])
+    return DONE
+
+
+def _command(arguments: Sequence[str]) -> object:
+    from cyclopts import CycloptsError
+
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    try:
+        return build_app(chosen)(list(arguments))
+    except CycloptsError as misuse:
+        raise UsageError(str(misuse)) from misuse
+
+
+def _show_where() -> None:
+    if os.environ.get("HOLDFAST_DEBUG"):
+        import traceback
+
+        traceback.print_exc()

@@ -4,8 +4,6 @@ import datetime
 import shlex
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from holdfast.observe import standard_streams
 
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
@@ -18,6 +16,8 @@ class UsageError(Exception):
 
 def print_json(value: object) -> None:
     """`value` (answers, lists and dictionaries of them) as indented JSON, absent members left out."""
+    import msgspec
+
     plain = _without_none(msgspec.to_builtins(value))
     print(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode("utf-8"))
 
