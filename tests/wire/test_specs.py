@@ -1,8 +1,10 @@
 """The models: facts of the API that must not drift, and that loading them stays light."""
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from holdfast.model.errors import Internal
 from holdfast.wire import specs
 from holdfast.wire.shapes import compile_shape
+from scripts import backup_model
 
 SERVICES = specs.load()
 # operation: method, path, then where each parameter travels (query unless a header is named)
@@ -78,10 +81,46 @@ def test_every_operation_and_member_of_our_models_is_documented(folder: str) -> 
     assert [name for name, part in parts.items() if len(part.get("documentation", "")) < 20] == []
 
 
-def test_loading_the_models_starts_nothing_of_botocore() -> None:
-    program = "import sys; from holdfast.wire import specs; specs.load(); print('botocore.session' in sys.modules)"
+def test_loading_the_models_imports_nothing_of_botocore() -> None:
+    program = "import sys; from holdfast.wire import specs; specs.load().operations; print('botocore' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_what_is_read_of_aws_backup_is_what_the_installed_botocore_says() -> None:
+    expected = backup_model.text(backup_model.reduced(backup_model.botocore_model(), specs.SERVED_OF_BACKUP))
+    assert specs.BACKUP_MODEL.read_text() == expected, "write it with `python -m scripts.backup_model`"
+
+
+def test_the_part_of_aws_backup_that_is_read_compiles_to_what_the_whole_model_does() -> None:
+    whole = specs.compile_model(specs.BACKUP, backup_model.botocore_model(), specs.SERVED_OF_BACKUP)
+    read = {route.name: route for route in SERVICES.routes if route.signing_name == "backup"}
+    for route in whole:
+        assert facts(read[route.name]) == facts(route)
+
+
+def facts(value: Any) -> Any:
+    """A compiled value as plain ones, which compare by what they hold."""
+    if isinstance(value, re.Pattern):
+        return value.pattern
+    if isinstance(value, dict):
+        return {key: facts(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [facts(each) for each in value]
+    if not is_dataclass(value):
+        return value
+    own = {each.name: facts(getattr(value, each.name)) for each in fields(value) if each.name != "compile"}
+    return own | ({"operation": facts(value.operation)} if isinstance(value, specs.Route) else {})
+
+
+def test_one_operation_is_compiled_without_the_others() -> None:
+    program = (
+        "from holdfast.wire import specs; made = []; whole = specs._compile_operation\n"
+        "specs._compile_operation = lambda *given: made.append(given[2]['name']) or whole(*given)\n"
+        "(route,) = [route for route in specs.load().routes if route.name == 'GetChunk']; route.operation; print(made)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "['GetChunk']"
 
 
 def test_a_shape_that_contains_itself_is_refused_at_load() -> None:

@@ -1,17 +1,15 @@
-"""The service models as the codec needs them: what Holdfast serves, compiled once, and what it does not.
+"""The service models as the codec needs them: what Holdfast serves, each compiled when first asked for, and what not.
 
 Two models are ours and lie in data/ in botocore's own layout, so that the same files give boto3 and the AWS CLI their
-clients through AWS_DATA_PATH. AWS Backup's is read from the installed botocore, as data: this module is the one door to
-botocore, and nothing of botocore runs while a request is served.
+clients through AWS_DATA_PATH. Of AWS Backup's the part that is needed lies beside them, taken from botocore's by
+`scripts.backup_model`: a command that opens a store reads forty kilobytes where the whole model has hundreds, and
+nothing of botocore runs, or is read, where requests are served.
 """
 
-import gzip
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +21,7 @@ BACKUP = "backup"
 HOLDFAST = "holdfast"
 
 _DATA = Path(__file__).parent / "data"
-_BACKUP_VERSION = "2018-11-15"
+BACKUP_MODEL = Path(__file__).parent / "backup_model.json"
 _AROUND_BODY = ("querystring", "header")
 
 SERVED_OF_BACKUP = (
@@ -45,7 +43,7 @@ SERVED_OF_BACKUP = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Route:
     """Where an operation lives: a method and a path template; `labels` maps the template's labels to member names."""
 
@@ -54,8 +52,13 @@ class Route:
     method: str
     uri: str
     labels: Mapping[str, str]
-    operation: "Operation | None"
+    compile: "Callable[[], Operation] | None"
     """None for an operation that the model knows and Holdfast does not serve."""
+
+    @cached_property
+    def operation(self) -> "Operation | None":
+        """The operation with its tables, compiled once; None as above."""
+        return None if self.compile is None else self.compile()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,17 +95,25 @@ class Operation:
     json_members: tuple[Member, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Services:
     """All models together."""
 
-    operations: tuple[Operation, ...]
     routes: tuple[Route, ...]
     """Of every operation in the models, served or not."""
-    by_name: Mapping[str, Operation] = field(repr=False)
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """Every served operation. A long-lived process asks for them before it serves, so that no request waits."""
+        return tuple(route.operation for route in self.routes if route.operation is not None)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Operation]:
+        """The served operations by name; names are unique over the three models."""
+        return {operation.name: operation for operation in self.operations}
 
     def operation(self, name: str) -> Operation:
-        """The served operation called `name`; names are unique over the three models. Raises KeyError."""
+        """The served operation called `name`. Raises KeyError."""
         return self.by_name[name]
 
 
@@ -113,34 +124,32 @@ def data_path() -> Path:
 
 @cache
 def load() -> Services:
-    """The compiled models; read once in a process. Raises Internal where botocore's or our model files are missing."""
-    backup = _read_model(resources.files("botocore") / "data" / BACKUP / _BACKUP_VERSION)
-    routes = (
-        *compile_model(BACKUPSTORAGE, _read_model(_DATA / BACKUPSTORAGE / "2018-04-10")),
-        *compile_model(HOLDFAST, _read_model(_DATA / HOLDFAST / "2026-11-01")),
-        *compile_model(BACKUP, backup, served=SERVED_OF_BACKUP),
+    """The models; read once in a process. Raises Internal where one of their files is missing."""
+    return Services(
+        (
+            *compile_model(BACKUPSTORAGE, _read_model(_DATA / BACKUPSTORAGE / "2018-04-10" / "service-2.json")),
+            *compile_model(HOLDFAST, _read_model(_DATA / HOLDFAST / "2026-11-01" / "service-2.json")),
+            *compile_model(BACKUP, _read_model(BACKUP_MODEL), served=SERVED_OF_BACKUP),
+        )
     )
-    operations = tuple(route.operation for route in routes if route.operation)
-    return Services(operations, routes, {operation.name: operation for operation in operations})
 
 
 def compile_model(service: str, model: Mapping[str, Any], served: Collection[str] | None = None) -> list[Route]:
     """The routes of one model (the JSON of a service-2.json), with operations for the names in `served` (None: all)."""
     metadata = model["metadata"]
     signing_name = metadata.get("signingName", metadata["endpointPrefix"])
+    shapes = model["shapes"]
     routes = []
     for name, raw in model["operations"].items():
-        operation = None
-        if served is None or name in served:
-            operation = _compile_operation(service, signing_name, raw, model["shapes"])
+        is_served = served is None or name in served
         routes.append(
             Route(
                 name=name,
                 signing_name=signing_name,
                 method=raw["http"]["method"],
                 uri=raw["http"]["requestUri"],
-                labels=_labels(raw, model["shapes"]),
-                operation=operation,
+                labels=_labels(raw, shapes),
+                compile=partial(_compile_operation, service, signing_name, raw, shapes) if is_served else None,
             )
         )
     return routes
@@ -186,11 +195,9 @@ def _owed(member: Member) -> bool:
     return member.shape.type not in ("integer", "long", "boolean")
 
 
-def _read_model(folder: Traversable) -> Mapping[str, Any]:
-    plain, packed = folder / "service-2.json", folder / "service-2.json.gz"
+def _read_model(path: Path) -> Mapping[str, Any]:
     try:
-        raw = plain.read_bytes() if plain.is_file() else gzip.decompress(packed.read_bytes())
-        model: Mapping[str, Any] = json.loads(raw)
-    except (OSError, EOFError, ValueError) as unreadable:
-        raise Internal(f"the service model in {folder} is unreadable ({unreadable}): reinstall it") from unreadable
+        model: Mapping[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as unreadable:
+        raise Internal(f"the service model {path} is unreadable ({unreadable}): reinstall Holdfast") from unreadable
     return model
