@@ -13,10 +13,10 @@ from holdfast.access import credentials_file
 from holdfast.access.authenticate import Authenticator, Caller
 from holdfast.access.credentials_file import AccessKey
 from holdfast.app.belonging import require_belonging, settle_identity
-from holdfast.app.collecting import Parts, collection
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import prepare
 from holdfast.app.keys import finish_destroying, open_keys
+from holdfast.app.late_maintenance import BRIEF_SECONDS, LateMaintenance, Opened
 from holdfast.app.mark import require_as_new_as_packs
 from holdfast.app.measured import MeasuredChunks
 from holdfast.app.moving_marks import require_finished
@@ -24,7 +24,6 @@ from holdfast.app.opening import clear_stale_drafts, require_catalog, require_kn
 from holdfast.app.places import Blobs, catalog_path, open_blobs, open_catalog, schema_spoken
 from holdfast.app.read_only import reading_only
 from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
-from holdfast.app.verification import verification
 from holdfast.app.writing import writing
 from holdfast.blobs.disk import RoomyDisk, SystemDisk
 from holdfast.blobs.lock import StoreLock
@@ -48,16 +47,8 @@ from holdfast.observe.logs import Logger
 from holdfast.observe.metrics import Metrics
 from holdfast.records.engines import Engines
 from holdfast.records.recorder import Recorder
-from holdfast.records.reseal import Resealer
 from holdfast.server.body_limits import BodyLimits
 from holdfast.server.gateway import Gateway
-from holdfast.upkeep.care import Care
-from holdfast.upkeep.compactor import BYTES_PER_STEP, WHOLE_BYTES_PER_STEP
-from holdfast.upkeep.expiry import Expiry
-from holdfast.upkeep.fenced import CHECKER, COLLECTOR, EXPIRY, FencedWrites, OneOfMany
-from holdfast.upkeep.heartbeat import Heartbeat
-from holdfast.upkeep.own_packs import OwnPacks
-from holdfast.upkeep.recording import Recording
 from holdfast.upkeep.runner import Runner
 from holdfast.upkeep.worker import Worker, name_of
 from holdfast.wire.route import Router
@@ -80,21 +71,23 @@ class System:
         catalog_vfs: str = CHECKSUM_VFS,
         background: bool = True,
         joins: bool = False,
+        brief: bool = False,
         reads_only: Path | None = None,
     ) -> None:
         """Opens the store of `options`, or makes one there.
 
         Without `background` nothing is done that nobody asks for: no expiry, collection, scrub. `joins`: other
         processes have the store open too, and somebody else holds the directory's lock for all of them; on PostgreSQL
-        that is always so, and there is no lock. `disk` and `catalog_vfs` are the ways to the disk, for tests that let
-        them fail. `reads_only`: the store is that directory, which `options` only show (app.read_only): nothing that
-        would change it is done.
+        that is always so, and there is no lock. `brief`: for one command, which loads only what it uses. `disk` and
+        `catalog_vfs` are the ways to the disk, for tests that let them fail. `reads_only`: the store is that directory,
+        which `options` only show (app.read_only): nothing that would change it is done.
         Raises Unavailable where another process has it or the disk or the database refuses, or what is
         there is an unfinished copy; InvalidInput for a directory that is no store, UnusableKey where its root key is
         missing.
         """
         self._closing = ExitStack()
         self._background = background and reads_only is None
+        self._brief = brief
         self._reads_only = reads_only
         if reads_only is not None:
             disk = ReadOnlyDisk()
@@ -167,6 +160,8 @@ class System:
         if is_first:
             clear_stale_drafts(catalog, commits)
         if joins:
+            from holdfast.upkeep.heartbeat import Heartbeat
+
             heartbeat = Heartbeat.of(catalog, commits, writer, silent_seconds=options.node_silence_seconds)
             self._closing.callback(heartbeat.close)
         tokens = TokenMint(keys.token_key())
@@ -184,42 +179,22 @@ class System:
             # Another node that starts at the same time may be quicker.
             with suppress(AlreadyExists):
                 control.vaults.create(Caller(self.access_key.access_key_id), {"BackupVaultName": DEFAULT_VAULT})
-        # What is copied into a bucket at a time becomes a pack, which should be no small one.
-        at_a_time = BYTES_PER_STEP if places.local is not None else WHOLE_BYTES_PER_STEP
-        parts = Parts(catalog, commits, blobs, chunks, keys, packs, writer, clock, at_a_time)
-        collects = FencedWrites(commits, clock, COLLECTOR, writer)
-        collecting = collection(parts, collects, Recording(recorder), log)
-        checks = FencedWrites(commits, clock, CHECKER, writer, heeds_holds=False)
-        verifying = verification(
-            parts,
-            tokens,
-            options,
-            collecting.survey.step,
-            Resealer(engines),
-            checks,
-            clears=places.local is not None,
-        )
-        verifying.show(metrics)
-        ends = FencedWrites(commits, clock, EXPIRY, writer, heeds_holds=False)
-        shared: list[tuple[Worker, FencedWrites]] = [(Expiry(catalog, ends), ends)]
-        shared += [(worker, collects) for worker in collecting.workers()]
-        shared += [(worker, checks) for worker in verifying.workers()]
-        workers: list[Worker] = [OneOfMany(worker, writes, catalog) if joins else worker for worker, writes in shared]
-        if joins and places.local is not None:
-            # A pack that grows is known to be closed by the process that filled it and by no other.
-            workers.insert(0, OwnPacks(catalog, commits, blobs, packs, writer))
-        upkeep = self.upkeep = Runner(workers if self._background else [], clock, _reporter(log))
-        self._closing.callback(upkeep.close)
+        opened = Opened(options, catalog, places, written, chunks, keys, tokens, clock, metrics, log, joins)
+        late = LateMaintenance(opened)
+        services = load()
+        if not self._brief:
+            # No request of a service waits for what is loaded late.
+            late.workers()
+            data.load()
+            assert services.operations
+        self._run_upkeep(late, clock, log)
         vault_keys = VaultKeys(plane, keys, packs)
-        care = Care(catalog, commits, clock, collecting)
-        self.handlers = (
-            data.handlers() | control.handlers() | vault_keys.handlers() | care.handlers() | verifying.handlers()
-        )
+        self.handlers = data.handlers() | control.handlers() | vault_keys.handlers() | late.handlers()
         early = data.early()
         if self._reads_only is not None:
             self.handlers, early = reading_only(self.handlers, self._reads_only), {}
         self.gateway = Gateway(
-            Router(load()),
+            Router(services),
             Authenticator({self.access_key.access_key_id: self.access_key.secret}.get, clock),
             self.handlers,
             early,
@@ -227,6 +202,15 @@ class System:
             metrics,
             log,
         )
+
+    def _run_upkeep(self, late: LateMaintenance, clock: Clock, log: Logger) -> None:
+        self.upkeep = Runner(
+            late.workers if self._background else tuple,
+            clock,
+            _reporter(log),
+            begin_seconds=BRIEF_SECONDS if self._brief else 0.0,
+        )
+        self._closing.callback(self.upkeep.close)
 
     def _open_catalog(self, options: StoreOptions, reserve: Reserve | None, vfs: str) -> Catalog:
         path = catalog_path(options)

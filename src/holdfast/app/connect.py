@@ -62,14 +62,15 @@ def _inside(store: Path | None, environ: Mapping[str, str], make: bool) -> Itera
     from holdfast.app.build import System
     from holdfast.app.in_process import InProcessTransport
     from holdfast.app.read_only import is_read_only, scratch
-    from holdfast.observe.logs import open_log
-    from holdfast.observe.metrics import Metrics
+    from holdfast.observe.late_log import late_log
+    from holdfast.observe.unmeasured import Unmeasured
 
     with ExitStack() as opened:
         read_only = is_read_only(options)
         if read_only:
             options = opened.enter_context(scratch(options))
-        system = System(options, Metrics(), open_log("warning"), reads_only=directory if read_only else None)
+        shown = directory if read_only else None
+        system = System(options, Unmeasured(), late_log("warning"), reads_only=shown, brief=True)
         opened.callback(system.close)
         key = system.access_key
         api = Api(InProcessTransport(system.gateway), Credentials(key.access_key_id, key.secret))

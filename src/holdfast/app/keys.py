@@ -10,15 +10,12 @@ from holdfast.app.unlock import Unlock
 from holdfast.catalog import vault_keys
 from holdfast.catalog.port import Catalog
 from holdfast.keys import root_file
-from holdfast.keys.kms import KmsProtection
 from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
-from holdfast.keys.passphrase import PassphraseProtection
 from holdfast.keys.port import KeyProvider, KeyRecords
 from holdfast.keys.protection import PLAIN, Protection
 from holdfast.keys.ring import KeyRing
 from holdfast.keys.root_file import Plain, RootFile, UnderKms, UnderPassphrase
 from holdfast.keys.rotation import finish_rotation
-from holdfast.keys.watched import WatchedKeyProvider
 from holdfast.model.errors import Unavailable, UnusableKey
 
 _REFRESH_SECONDS = 60.0
@@ -38,7 +35,7 @@ class ChosenProtection:
         if self._unlock.kms_key is not None:
             return self._kms(self._unlock.kms_key).seal(root_key)
         if self._unlock.passphrase.is_given:
-            return PassphraseProtection(self._passphrase).seal(root_key)
+            return self._under_passphrase().seal(root_key)
         return PLAIN.seal(root_key)
 
     def open(self, file: RootFile) -> bytes:
@@ -56,11 +53,18 @@ class ChosenProtection:
             case Plain():
                 return PLAIN
             case UnderPassphrase():
-                return PassphraseProtection(self._passphrase)
+                return self._under_passphrase()
             case UnderKms(key_arn):
                 return self._kms(key_arn)
 
-    def _kms(self, key: str) -> KmsProtection:
+    def _under_passphrase(self) -> Protection:
+        from holdfast.keys.passphrase import PassphraseProtection
+
+        return PassphraseProtection(self._passphrase)
+
+    def _kms(self, key: str) -> Protection:
+        from holdfast.keys.kms import KmsProtection
+
         return KmsProtection(key, endpoint=self._unlock.kms_endpoint)
 
 
@@ -91,6 +95,8 @@ def open_keys(
     provider: KeyProvider = root_key
     file = root_file.decode(place.get(ROOT_KEY_NAME))
     if isinstance(file, UnderKms):
+        from holdfast.keys.watched import WatchedKeyProvider
+
         watched = WatchedKeyProvider(root_key, lambda: protection.open(file), report=report)
         watched.watch(unlock.kms_check_seconds)
         closing.callback(watched.close)

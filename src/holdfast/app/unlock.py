@@ -1,6 +1,5 @@
 """What opens a store's root key: a pass phrase, a KMS, or nothing. Only where that comes from; `app.keys` uses it."""
 
-import getpass
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,7 +55,13 @@ def ask_at_terminal(question: str) -> Callable[[], str] | None:
     """Somebody to ask, or None where nobody sits at a terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    return lambda: getpass.getpass(f"{question}: ")
+
+    def ask() -> str:
+        import getpass
+
+        return getpass.getpass(f"{question}: ")
+
+    return ask
 
 
 def ask_twice(question: str) -> Callable[[], str] | None:

@@ -1,6 +1,6 @@
 """Brings a catalog file to the schema that this program speaks: numbered SQL files, each in its own transaction."""
 
-from importlib import resources
+from pathlib import Path
 
 import apsw
 
@@ -22,6 +22,6 @@ def apply(connection: apsw.Connection) -> None:
 
 
 def _numbered() -> list[tuple[int, str]]:
-    folder = resources.files("holdfast.catalog").joinpath("migrations")
+    folder = Path(__file__).parent / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [(int(name[:4]), folder.joinpath(name).read_text("utf-8")) for name in names]

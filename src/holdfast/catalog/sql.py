@@ -5,14 +5,15 @@ Other comments are left out: SQL may be appended to a statement, and must not en
 """
 
 import re
-from importlib import resources
+from pathlib import Path
 
+_STATEMENTS = Path(__file__).parent / "statements"
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
 
 def load(noun: str) -> dict[str, str]:
     """The statements of one noun by name. Raises FileNotFoundError or ValueError if the file is not as described."""
-    text = resources.files("holdfast.catalog").joinpath("statements", f"{noun}.sql").read_text("utf-8")
+    text = (_STATEMENTS / f"{noun}.sql").read_text("utf-8")
     pieces = _NAME.split(text)
     statements = {name: _statement(body) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
     if len(statements) * 2 != len(pieces) - 1:

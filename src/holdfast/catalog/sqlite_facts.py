@@ -1,7 +1,6 @@
 """What can be said of a catalog file without changing it: for those who ask before a service is started."""
 
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import apsw
@@ -27,7 +26,7 @@ def library() -> str:
 
 def schema_known() -> int:
     """The latest schema that this program knows."""
-    folder = resources.files("holdfast.catalog").joinpath("migrations")
+    folder = Path(__file__).parent / "migrations"
     return sum(entry.name.endswith(".sql") for entry in folder.iterdir())
 
 

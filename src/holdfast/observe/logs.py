@@ -12,15 +12,19 @@ import sys
 import threading
 from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 
 from holdfast.observe.log_queue import LogQueue
 from holdfast.observe.log_words import LogFormat, LogLevel
 
-Logger = structlog.typing.FilteringBoundLogger
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger, Processor
+
+    Logger = FilteringBoundLogger
+else:
+    Logger = Any  # structlog is loaded with the first log that is opened: see `late_log`
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that this thread or task is serving."""
@@ -68,7 +72,9 @@ class ServiceLog:
 
 
 def _logger(gate: "_Gate", form: LogFormat, is_terminal: bool, put: Callable[[str], None]) -> Logger:
-    processors: list[structlog.typing.Processor] = [
+    import structlog
+
+    processors: list[Processor] = [
         gate,
         _add_request_id,
         structlog.processors.add_log_level,
@@ -99,7 +105,9 @@ class _Gate:
 
     def __call__(self, _: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if getattr(logging, name.upper(), logging.ERROR) < self._number:
-            raise structlog.DropEvent
+            from structlog import DropEvent
+
+            raise DropEvent
         return event
 
 

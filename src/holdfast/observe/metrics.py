@@ -6,11 +6,12 @@ Names and units follow Prometheus: base units, `_total` for counters.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
 
-from holdfast.observe.worker_numbers import WorkerNumbers
+    from holdfast.observe.worker_numbers import WorkerNumbers
 
 _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
@@ -19,42 +20,52 @@ _GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
 class Metrics:
     """Counters, gauges and histograms of one running service. All methods may be called from any thread."""
 
-    content_type = CONTENT_TYPE_LATEST.encode("ascii")
+    content_type = b"text/plain; version=1.0.0; charset=utf-8"
 
-    def __init__(self, workers: WorkerNumbers | None = None) -> None:
+    def __init__(self, workers: "WorkerNumbers | None" = None) -> None:
         """`workers`: this process is one of several that serve the same address, and each page is about all of them."""
-        registry = CollectorRegistry()
+        import prometheus_client as library
+
+        registry = library.CollectorRegistry()
         self._registry = registry
         self._workers = workers
-        self._requests = Counter("holdfast_requests", "Requests answered", ("operation", "status"), registry=registry)
-        self._seconds = Histogram(
+        self._requests = library.Counter(
+            "holdfast_requests", "Requests answered", ("operation", "status"), registry=registry
+        )
+        self._seconds = library.Histogram(
             "holdfast_request_seconds",
             "Seconds from a request's head to its answer",
             ("operation",),
             buckets=_LATENCY_SECONDS,
             registry=registry,
         )
-        self._received = Counter("holdfast_received_bytes", "Bytes of request bodies received", registry=registry)
-        self._sent = Counter("holdfast_sent_bytes", "Bytes of response bodies sent", registry=registry)
-        self._early = Counter(
+        self._received = library.Counter(
+            "holdfast_received_bytes", "Bytes of request bodies received", registry=registry
+        )
+        self._sent = library.Counter("holdfast_sent_bytes", "Bytes of response bodies sent", registry=registry)
+        self._early = library.Counter(
             "holdfast_early_answers", "Requests with Expect: 100-continue answered before their body", registry=registry
         )
-        self._refused = Counter(
+        self._refused = library.Counter(
             "holdfast_refused_connections",
             "Connections closed for what they sent, or did not",
             ("reason",),
             registry=registry,
         )
-        self._stored_raw = Counter("holdfast_chunk_bytes", "Bytes of accepted chunks, unpacked", registry=registry)
-        self._stored = Counter("holdfast_stored_bytes", "Bytes of sealed frames written to packs", registry=registry)
-        self._dedup = Counter(
+        self._stored_raw = library.Counter(
+            "holdfast_chunk_bytes", "Bytes of accepted chunks, unpacked", registry=registry
+        )
+        self._stored = library.Counter(
+            "holdfast_stored_bytes", "Bytes of sealed frames written to packs", registry=registry
+        )
+        self._dedup = library.Counter(
             "holdfast_deduplicated_bytes", "Bytes of accepted chunks that were stored already", registry=registry
         )
-        self._squeezed = Counter("holdfast_compressed_bytes", "Bytes saved by compression", registry=registry)
-        self._group_size = Histogram(
+        self._squeezed = library.Counter("holdfast_compressed_bytes", "Bytes saved by compression", registry=registry)
+        self._group_size = library.Histogram(
             "holdfast_group_commit_steps", "Requests that shared one commit", buckets=_GROUP_SIZES, registry=registry
         )
-        self._group_seconds = Histogram(
+        self._group_seconds = library.Histogram(
             "holdfast_group_commit_seconds",
             "Seconds of one commit: fdatasync of packs and the transaction",
             buckets=_LATENCY_SECONDS,
@@ -113,6 +124,8 @@ class Metrics:
         shown.
         """
         if self._workers is None:
+            from prometheus_client import Gauge
+
             Gauge(name, help_text, registry=self._registry).set_function(value)
         else:
             self._workers.watch(name, help_text, value, told)
@@ -124,6 +137,8 @@ class Metrics:
 
     def page(self) -> bytes:
         """Everything in Prometheus' text format; its type is `content_type`."""
+        from prometheus_client.exposition import generate_latest
+
         registry = self._registry if self._workers is None else self._workers.registry()
         # The times of creation of every counter would double the page, and nobody asks for them.
         lines = generate_latest(registry).splitlines(keepends=True)

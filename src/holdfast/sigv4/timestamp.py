@@ -4,7 +4,6 @@ import calendar
 import re
 import time
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from holdfast.model.errors import Denied
@@ -34,6 +33,8 @@ def seconds_of(text: bytes) -> int | None:
 
 @lru_cache(maxsize=64)
 def _http_seconds_of(text: bytes) -> int | None:
+    from email.utils import parsedate_to_datetime  # few clients send such a date, and it brings a mail library
+
     try:
         moment = parsedate_to_datetime(text.decode("ascii"))
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -23,14 +23,17 @@ class Runner:
 
     def __init__(
         self,
-        workers: Sequence[Worker],
+        workers: Sequence[Worker] | Callable[[], Sequence[Worker]],
         clock: Clock,
         report: Callable[[Worker, Exception], None],
         *,
         idle_seconds: float = IDLE_SECONDS_DEFAULT,
         trouble_seconds: float = TROUBLE_SECONDS_DEFAULT,
+        begin_seconds: float = 0.0,
     ) -> None:
-        self._workers = list(workers)
+        """`workers`, or what gives them, is asked for by the thread, after `begin_seconds`."""
+        self._workers = workers
+        self._begin_seconds = begin_seconds
         self._clock = clock
         self._report = report
         self._idle_seconds = idle_seconds
@@ -45,11 +48,14 @@ class Runner:
         self._thread.join()
 
     def _run(self) -> None:
-        blocked_until = dict.fromkeys(range(len(self._workers)), 0.0)
+        if self._stop.wait(self._begin_seconds):
+            return
+        workers = self._workers() if callable(self._workers) else self._workers
+        blocked_until = dict.fromkeys(range(len(workers)), 0.0)
         while not self._stop.is_set():
             began = time.monotonic()
             busy = False
-            for place, worker in enumerate(self._workers):
+            for place, worker in enumerate(workers):
                 if self._stop.is_set():
                     return
                 if blocked_until[place] > time.monotonic():
