@@ -131,8 +131,9 @@ def test_a_bundle_brings_a_store_back_that_lost_its_keys(tmp_path: Path) -> None
     (store / "root.key").unlink()
     for path in (store / "blobs/keys").rglob("*.*"):
         path.unlink()
-    done = key_care.import_bundle(StoreOptions(store), text)
+    done, missing = key_care.import_bundle(StoreOptions(store), text)
     assert len(done.restored) == 2
+    assert missing == []
     assert secrets(store) == before
 
 

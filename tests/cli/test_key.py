@@ -1,10 +1,13 @@
+import importlib
+import inspect
 import json
 import stat
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 
-from holdfast.cli.main import run
+from holdfast.cli.main import COMMANDS, run
 from holdfast.keys.passphrase import PassphraseProtection
 
 
@@ -139,3 +142,91 @@ def test_keys_are_destroyed_only_when_the_vault_is_named_twice(store: Path, caps
 def test_every_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["key", command, "--help"]) == 0
     assert f"    holdfast key {command}" in capsys.readouterr().out
+
+
+def bundle_of(store: Path, out: Path) -> str:
+    assert run(["key", "export", "--store", str(store), "--out", str(out)]) == 0
+    return str(out)
+
+
+def lose_keys(store: Path) -> None:
+    (store / "root.key").unlink()
+    for record in (store / "blobs" / "keys").rglob("*"):
+        if record.is_file():
+            record.unlink()
+
+
+def test_an_older_bundle_is_imported_and_the_keys_that_are_missing_are_named_then_and_at_each_opening(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = bundle_of(store, tmp_path / "older")
+    assert run(["key", "rotate", "photos", "--store", str(store)]) == 0
+    newer = bundle_of(store, tmp_path / "newer")
+    lose_keys(store)
+    capsys.readouterr()
+    assert run(["key", "import", older, "--store", str(store)]) == 1
+    assert "vault 'photos': key 2 is missing" in capsys.readouterr().err
+    assert vaults(store) == 0
+    assert "vault 'photos': key 2" in capsys.readouterr().err
+    # Another key would be number 2 once more, and what bears that number would be damage.
+    assert run(["key", "rotate", "photos", "--store", str(store)]) == 1
+    assert "key 2 of backup vault 'photos' is missing" in capsys.readouterr().err
+    assert run(["key", "import", newer, "--store", str(store)]) == 0
+    capsys.readouterr()
+    assert vaults(store) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["key", "rotate", "photos", "--store", str(store), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["KeyNumber"] == 3
+
+
+def test_a_bundle_from_before_a_new_root_key_names_the_keys_that_only_the_new_one_opens(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = bundle_of(store, tmp_path / "older")
+    assert run(["key", "rotate-root", "--store", str(store)]) == 0
+    assert run(["vault", "create", "mail", "--store", str(store)]) == 0
+    (store / "root.key").unlink()
+    capsys.readouterr()
+    assert run(["key", "import", older, "--store", str(store)]) == 1
+    said = capsys.readouterr().err
+    assert "vault 'mail': key 1 is missing" in said
+    assert "'photos'" not in said
+
+
+@pytest.mark.parametrize("command", [["rotate", "photos"], ["rotate-root"]], ids=lambda command: command[0])
+def test_who_makes_a_key_is_asked_to_export_the_bundle_again(
+    store: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run(["key", *command, "--store", str(store)]) == 0
+    assert "export the bundle again" in capsys.readouterr().err
+
+
+def test_a_pass_phrase_file_opens_a_store_for_a_command(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("correct horse\n")
+    assert run(["key", "protect", "--store", str(store), "--new-passphrase-file", str(secret)]) == 0
+    assert run(["points", "--store", str(store)]) == 1
+    assert "--passphrase-file" in capsys.readouterr().err
+    assert run(["points", "--store", str(store), "--passphrase-file", str(secret)]) == 0
+
+
+def test_every_command_that_opens_a_store_takes_a_pass_phrase_file() -> None:
+    asked = 0
+    for name, where, _ in COMMANDS:
+        module, _, attribute = where.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        commands = [found] if inspect.isfunction(found) else [found[one].default_command for one in subcommands(found)]
+        for command in commands:
+            words = inspect.signature(command).parameters
+            # Putting key files back opens none of them.
+            if "store" in words and command.__name__ != "import_":
+                asked += 1
+                assert "passphrase_file" in words, f"{name}: {command.__name__}"
+    assert asked > 15
+
+
+def subcommands(app: App) -> list[str]:
+    return [name for name in app if not name.startswith("-")]

@@ -19,6 +19,7 @@ from holdfast.app.keys import finish_destroying, open_keys
 from holdfast.app.late_maintenance import BRIEF_SECONDS, LateMaintenance, Opened
 from holdfast.app.mark import require_as_new_as_packs
 from holdfast.app.measured import MeasuredChunks
+from holdfast.app.missing_keys import warn_of_missing_keys
 from holdfast.app.moving_marks import require_finished
 from holdfast.app.opening import clear_stale_drafts, require_catalog, require_known_packs
 from holdfast.app.places import Blobs, catalog_path, open_blobs, open_catalog, schema_spoken
@@ -135,6 +136,7 @@ class System:
 
         self._require_one_store(options)
         finish_destroying(keys, catalog)
+        warn_of_missing_keys(catalog, blobs, keys.root_id, log)
 
         def observe(report: GroupReport) -> None:
             metrics.group_committed(report.callers, report.seconds)

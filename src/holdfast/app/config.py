@@ -102,9 +102,9 @@ def store_directory(given: str | None, environ: Mapping[str, str]) -> Path:
     return Sources(Flags(data=given), environ).directory()
 
 
-def gather_store(data: str | None, environ: Mapping[str, str]) -> StoreOptions:
+def gather_store(data: str | None, environ: Mapping[str, str], passphrase_file: str | None = None) -> StoreOptions:
     """The options of a store. Raises InvalidInput naming what cannot be used, and where it was given."""
-    return _store(Sources(Flags(data=data), environ))
+    return _store(Sources(Flags(data=data, passphrase_file=passphrase_file), environ))
 
 
 def gather_unlock(flags: Flags, environ: Mapping[str, str]) -> Unlock:

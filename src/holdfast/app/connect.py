@@ -22,11 +22,13 @@ class Connection:
 
 
 @contextmanager
-def connect(store: Path | None, environ: Mapping[str, str], *, make: bool = False) -> Iterator[Connection]:
+def connect(
+    store: Path | None, environ: Mapping[str, str], passphrase_file: str | None = None, *, make: bool = False
+) -> Iterator[Connection]:
     """The service that `environ` names; with `store`, or where no endpoint is named, one inside this process.
 
-    `make` allows a store to be made where there is none. Raises InvalidInput for what cannot be used, Unavailable
-    where another process has the store.
+    `passphrase_file` opens the root key of a store inside this process. `make` allows a store to be made where there is
+    none. Raises InvalidInput for what cannot be used, Unavailable where another process has the store.
     """
     use_one_heap()
     profile = resolve(environ)
@@ -45,13 +47,15 @@ def connect(store: Path | None, environ: Mapping[str, str], *, make: bool = Fals
         finally:
             api.close()
     else:
-        with _inside(store, environ, make) as connection:
+        with _inside(store, environ, passphrase_file, make) as connection:
             yield connection
 
 
 @contextmanager
-def _inside(store: Path | None, environ: Mapping[str, str], make: bool) -> Iterator[Connection]:
-    options = gather_store(None if store is None else str(store), environ)
+def _inside(
+    store: Path | None, environ: Mapping[str, str], passphrase_file: str | None, make: bool
+) -> Iterator[Connection]:
+    options = gather_store(None if store is None else str(store), environ, passphrase_file)
     directory = options.directory
     if not make and not directory.is_dir():
         raise InvalidInput(

@@ -12,6 +12,7 @@ from holdfast.app.belonging import CHANGING
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import prepare
 from holdfast.app.keys import ChosenProtection
+from holdfast.app.missing_keys import missing_keys
 from holdfast.app.places import Blobs, catalog_path, open_blobs, open_catalog
 from holdfast.app.root_key_place import MountedRootKey, RootKeyInDirectory, RootKeyPlace
 from holdfast.app.silence import require_nobody, require_silence
@@ -21,7 +22,7 @@ from holdfast.catalog import identity, vaults
 from holdfast.catalog.identity import Identity
 from holdfast.catalog.port import Catalog
 from holdfast.catalog.transaction import Tx
-from holdfast.keys import bundle, root_file, rotation
+from holdfast.keys import bundle, record, root_file, rotation
 from holdfast.keys.bundle import Imported
 from holdfast.keys.kms import KmsProtection
 from holdfast.keys.local import ROOT_KEY_NAME, LocalKeyProvider
@@ -110,15 +111,22 @@ def export(options: StoreOptions, unlock: Unlock, passphrase: PassphraseSource |
         return bundle.write(gathered)
 
 
-def import_bundle(options: StoreOptions, text: str) -> Imported:
+def import_bundle(options: StoreOptions, text: str) -> tuple[Imported, list[str]]:
     """Put the key files of a recovery bundle back where they are missing; what is there stays as it is.
+
+    With what was done comes what is missing all the same, as far as there is a catalog to say so: the bundle may be
+    older than the newest keys.
 
     Raises InvalidInput for a text that is no whole bundle, Unavailable.
     """
     read = bundle.read(text)
     prepare(options.directory)
     with _alone(options) as keys:
-        return bundle.put_back(read, keys.place, keys.blobs)
+        done = bundle.put_back(read, keys.place, keys.blobs)
+        # Whose root key it is, a bundle's records say by their names, if it has any.
+        root_ids = {one.root_id for one in map(record.parse, read.records) if one is not None and one.root_id}
+        is_its = ROOT_KEY_NAME not in done.different and len(root_ids) == 1
+        return done, _missing(options, keys, root_ids.pop() if is_its else None)
 
 
 def _protect(options: StoreOptions, unlock: Unlock, protection: Protection) -> RootKeyState:
@@ -149,6 +157,20 @@ def _alone(options: StoreOptions) -> Iterator[_Keys]:
         place = _place(options, blobs)
         place.clear_unfinished()
         yield _Keys(place, blobs, catalog)
+
+
+def _missing(options: StoreOptions, keys: _Keys, root_id: bytes | None) -> list[str]:
+    names = list(keys.blobs.list(record.PREFIX))
+    if keys.catalog is not None:
+        with keys.catalog.snapshot() as tx:
+            return missing_keys(tx, names, root_id)
+    path = catalog_path(options)
+    if path is None or not path.exists():
+        return []
+    # A catalog that cannot be used does not keep keys from being put back.
+    with suppress(HoldfastError), closing(open_catalog(options)) as catalog, catalog.snapshot() as tx:
+        return missing_keys(tx, names, root_id)
+    return []
 
 
 def _place(options: StoreOptions, blobs: Blobs) -> RootKeyPlace:

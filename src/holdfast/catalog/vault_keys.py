@@ -37,3 +37,8 @@ def mark_old_key(tx: Tx, vault_no: int, key_number: int) -> int:
     """Notes that the vault's packs hold frames under an earlier frame key than its newest, that number; how many."""
     tx.run(_SQL["set_key_number"], {"vault_no": vault_no, "key_number": key_number})
     return tx.run(_SQL["mark_old_key"], {"vault_no": vault_no})
+
+
+def latest(tx: Tx) -> list[tuple[bytes, str, int]]:
+    """Uid, name, and number of the newest frame key, of every vault whose keys were not destroyed."""
+    return [(bytes(uid), str(name), int(number)) for uid, name, number in tx.all(_SQL["latest"])]

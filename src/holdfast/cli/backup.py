@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.passphrase import PassphraseFile
+
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -17,6 +19,7 @@ def backup(
     source: str | None = None,
     vault: str = "default",
     store: Path | None = None,
+    passphrase_file: PassphraseFile = None,
     exclude: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     exclude_caches: Annotated[bool, Parameter(negative=())] = False,
     one_file_system: Annotated[bool, Parameter(negative=())] = False,
@@ -83,7 +86,7 @@ def backup(
     from holdfast.model.errors import HoldfastError
 
     tally = Tally(BackupReport())
-    with connect(store, os.environ, make=True) as connection:
+    with connect(store, os.environ, passphrase_file, make=True) as connection:
         options = Options(
             Exclusion(exclude, os.path.abspath(path)), exclude_caches, one_file_system, _own_store(connection.store)
         )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.passphrase import PassphraseFile
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,6 +23,7 @@ def delete(
     *,
     vault: str | None = None,
     store: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    passphrase_file: PassphraseFile = None,
     yes: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
@@ -50,7 +53,7 @@ def delete(
     from holdfast.cli.output import DONE, print_json
     from holdfast.model.errors import NotFound
 
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         there = {point.recovery_point_arn: point for point in recovery_points(connection.api, None, vault)}
         unknown = [arn for arn in points if arn not in there]
         if unknown:

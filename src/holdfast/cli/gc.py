@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.passphrase import PassphraseFile
 from holdfast.model.counted import counted
 from holdfast.observe import standard_streams
 
@@ -36,6 +37,7 @@ def gc(
     seconds: int | None = None,
     release_hold: Annotated[bool, Parameter(negative=())] = False,
     store: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    passphrase_file: PassphraseFile = None,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Give back the space that nothing refers to any more. Backups and restores may go on meanwhile.
@@ -73,7 +75,7 @@ def gc(
         raise UsageError(f"--threshold is {threshold}: it must be 1 to 100")
     if seconds is not None and seconds < 1:
         raise UsageError(f"--seconds is {seconds}: it must be 1 or more")
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         if dry_run:
             found = connection.api.collect_garbage(dry_run=True, compact_threshold=threshold)
             show: Callable[[Collected], None] = _show_plan

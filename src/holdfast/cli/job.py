@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from holdfast.app.connect import connect
 from holdfast.cli.output import print_facts, print_json, print_table, size, when
+from holdfast.cli.passphrase import PassphraseFile
 from holdfast.client.answers import BackupJob
 from holdfast.model.arn import resource_arn, source_name
 from holdfast.model.errors import NotFound
@@ -25,6 +26,7 @@ def list_(
     source: str | None = None,
     state: str | None = None,
     store: Store = None,
+    passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
     """List backup jobs, the latest first.
@@ -43,7 +45,7 @@ def list_(
         Only jobs in this state: RUNNING, COMPLETED, ABORTED or EXPIRED.
     """
     resource = None if source is None else resource_arn(source)
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         jobs = list(connection.api.list_backup_jobs(vault=vault, resource_arn=resource, state=state))
     if source is not None and not jobs:
         raise NotFound(f"there is no such job of source {source!r}; 'holdfast job list' without --source lists all")
@@ -54,7 +56,7 @@ def list_(
 
 
 @app.command
-def show(job_id: str, /, *, store: Store = None, as_json: Json = False) -> None:
+def show(job_id: str, /, *, store: Store = None, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
     """Show one backup job.
 
     Example:
@@ -66,7 +68,7 @@ def show(job_id: str, /, *, store: Store = None, as_json: Json = False) -> None:
     job_id
         The BackupJobId.
     """
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         job = connection.api.describe_backup_job(job_id)
     if as_json:
         print_json(job)
@@ -75,7 +77,7 @@ def show(job_id: str, /, *, store: Store = None, as_json: Json = False) -> None:
 
 
 @app.command
-def stop(job_id: str, /, *, store: Store = None) -> None:
+def stop(job_id: str, /, *, store: Store = None, passphrase_file: PassphraseFile = None) -> None:
     """Stop a running backup job; what it had uploaded is given up.
 
     Example:
@@ -87,7 +89,7 @@ def stop(job_id: str, /, *, store: Store = None) -> None:
     job_id
         The BackupJobId.
     """
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         connection.api.stop_backup_job(job_id)
     print(f"stopped job {job_id}")
 

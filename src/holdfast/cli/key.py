@@ -26,6 +26,10 @@ Closed = Annotated[
     Path | None,
     Parameter(metavar="DIR", help="Directory of the store, which no service may have open; by default that of serve."),
 ]
+_EXPORT_AGAIN = (
+    "recovery bundles that were exported before do not hold this key: export the bundle again ('holdfast key export')"
+)
+
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 PassphraseFile = Annotated[
     str | None, Parameter(metavar="FILE", help="File with the pass phrase that the store has now.")
@@ -34,7 +38,9 @@ KmsEndpoint = Annotated[str | None, Parameter(metavar="URL", help="URL of the KM
 
 
 @app.command
-def rotate(vault: str, /, *, store: Store = None, as_json: Json = False) -> None:
+def rotate(
+    vault: str, /, *, store: Store = None, passphrase_file: PassphraseFile = None, as_json: Json = False
+) -> None:
     """Give a vault a new key for everything written from now on.
 
     What is stored already is sealed anew, pack by pack, when the store is compacted (see 'holdfast gc'). Nothing is
@@ -51,12 +57,13 @@ def rotate(vault: str, /, *, store: Store = None, as_json: Json = False) -> None
     """
     from holdfast.app.connect import connect
 
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         rotated = connection.api.rotate_vault_key(vault)
     if as_json:
         print_json(rotated)
     else:
         print(f"vault {vault} has key {rotated.key_number} now; to be sealed again: {counted(rotated.packs, 'pack')}")
+    warn(_EXPORT_AGAIN)
 
 
 @app.command(name="rotate-root")
@@ -79,6 +86,7 @@ def rotate_root(
     from holdfast.app.key_care import rotate_root as rotate_it
 
     _show(rotate_it(_options(store), _unlock(store, passphrase_file, kms_endpoint)), as_json)
+    warn(_EXPORT_AGAIN)
 
 
 @app.command
@@ -208,18 +216,25 @@ def import_(bundle: Path, /, *, store: Closed = None, as_json: Json = False) -> 
         text = bundle.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as unreadable:
         raise UsageError(f"the bundle {bundle} cannot be read: {unreadable}") from unreadable
-    done = import_bundle(_options(store), text)
+    done, missing = import_bundle(_options(store), text)
     if as_json:
-        print_json({"Restored": done.restored, "Equal": done.equal, "Different": done.different})
+        print_json({"Restored": done.restored, "Equal": done.equal, "Different": done.different, "Missing": missing})
     else:
         print(f"{counted(len(done.restored), 'file')} put back, {len(done.equal)} were there already")
     for name in done.different:
         warn(f"{name} is there and other than the bundle's: it was left alone; if it is damaged, move it away first")
-    return 1 if done.different else 0
+    for one in missing:
+        warn(
+            f"{one} is missing here and in this bundle, which is older: what was written under it cannot be read;"
+            " import a bundle that was exported later"
+        )
+    return 1 if done.different or missing else 0
 
 
 @app.command
-def destroy(vault: str, /, *, yes_destroy: str | None = None, store: Store = None) -> None:
+def destroy(
+    vault: str, /, *, yes_destroy: str | None = None, store: Store = None, passphrase_file: PassphraseFile = None
+) -> None:
     """Delete an empty vault and destroy its keys, so that nobody can ever read its packs again.
 
     Refused while the vault holds recovery points or backups run into it. Of a vault that was deleted before, the keys
@@ -240,7 +255,7 @@ def destroy(vault: str, /, *, yes_destroy: str | None = None, store: Store = Non
 
     if yes_destroy != vault:
         raise UsageError(f"the keys cannot be brought back: say --yes-destroy {vault} to destroy them")
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         connection.api.destroy_vault_keys(vault)
     print(f"destroyed the keys of vault {vault}")
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.passphrase import PassphraseFile
+
 if TYPE_CHECKING:
     from holdfast.agent.exchange import Stored
 
@@ -17,6 +19,7 @@ def ls(
     point: str = "latest",
     vault: str | None = None,
     store: Path | None = None,
+    passphrase_file: PassphraseFile = None,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """List the files of a recovery point, like 'ls -l'.
@@ -52,7 +55,7 @@ def ls(
     from holdfast.cli.ahead import warn_of_points_ahead
     from holdfast.cli.output import DONE, FAILED, PARTLY, warn_missing
 
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         api = connection.api
         chosen = choose(api, source, point, vault)
         warn_of_points_ahead([chosen])

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.passphrase import PassphraseFile
+
 if TYPE_CHECKING:
     from holdfast.client.answers import RecoveryPoint
 
@@ -15,6 +17,7 @@ def points(
     *,
     vault: str | None = None,
     store: Path | None = None,
+    passphrase_file: PassphraseFile = None,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """List recovery points in the order in which they were committed, the latest last.
@@ -44,7 +47,7 @@ def points(
     from holdfast.cli.output import print_json, print_table, size, when
     from holdfast.model.arn import source_name
 
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         found = recovery_points(connection.api, source, vault)
         if source is not None and not found:
             raise no_source(connection.api, source, vault)

@@ -77,7 +77,10 @@ def rebuild(
     if verify:
         from holdfast.cli.verify import verify as verify_all
 
-        code = max(code, verify_all(all_=True, store=options.directory, json=json, quiet=quiet))
+        code = max(
+            code,
+            verify_all(all_=True, store=options.directory, passphrase_file=passphrase_file, json=json, quiet=quiet),
+        )
     return code
 
 
@@ -102,7 +105,10 @@ def _put_keys_back(bundle: Path, options: "StoreOptions") -> None:
         text = bundle.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as unreadable:
         raise UsageError(f"the bundle {bundle} cannot be read: {unreadable}") from unreadable
-    for name in import_bundle(options, text).different:
+    done, missing = import_bundle(options, text)
+    for one in missing:
+        warn(f"{one} is missing here and in this bundle, which is older: what was written under it cannot be read")
+    for name in done.different:
         warn(f"{name} is there and other than the bundle's: it was left alone; if it is damaged, move it away first")
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.passphrase import PassphraseFile
+
 
 def restore(
     *paths: str,
@@ -14,6 +16,7 @@ def restore(
     point: str = "latest",
     vault: str | None = None,
     store: Path | None = None,
+    passphrase_file: PassphraseFile = None,
     batch: Annotated[bool, Parameter(name="--batch", negative="--no-batch")] = True,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
@@ -63,7 +66,7 @@ def restore(
     from holdfast.model.errors import HoldfastError
 
     tally = Tally(RestoreReport())
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         api = connection.api
         try:
             chosen = choose(api, source, point, vault)

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from holdfast.app.connect import connect
 from holdfast.cli.output import print_facts, print_json, print_table, when
+from holdfast.cli.passphrase import PassphraseFile
 from holdfast.client.answers import Vault
 
 app = App(
@@ -20,7 +21,7 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON wi
 
 
 @app.command
-def create(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
+def create(name: str, /, *, store: Store = None, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
     """Create a vault.
 
     Example:
@@ -32,7 +33,7 @@ def create(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
     name
         2 to 50 letters, digits, '-' and '_'.
     """
-    with connect(store, os.environ, make=True) as connection:
+    with connect(store, os.environ, passphrase_file, make=True) as connection:
         made = connection.api.create_vault(name)
     if as_json:
         print_json(made)
@@ -41,14 +42,14 @@ def create(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
 
 
 @app.command(name="list")
-def list_(*, store: Store = None, as_json: Json = False) -> None:
+def list_(*, store: Store = None, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
     """List all vaults.
 
     Example:
 
         holdfast vault list --json
     """
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         vaults = list(connection.api.list_vaults())
     if as_json:
         print_json(vaults)
@@ -58,7 +59,7 @@ def list_(*, store: Store = None, as_json: Json = False) -> None:
 
 
 @app.command
-def show(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
+def show(name: str, /, *, store: Store = None, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
     """Show one vault.
 
     Example:
@@ -70,7 +71,7 @@ def show(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
     name
         The vault.
     """
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         vault = connection.api.describe_vault(name)
     if as_json:
         print_json(vault)
@@ -79,7 +80,7 @@ def show(name: str, /, *, store: Store = None, as_json: Json = False) -> None:
 
 
 @app.command
-def delete(name: str, /, *, store: Store = None) -> None:
+def delete(name: str, /, *, store: Store = None, passphrase_file: PassphraseFile = None) -> None:
     """Delete a vault that holds no recovery points.
 
     Example:
@@ -91,7 +92,7 @@ def delete(name: str, /, *, store: Store = None) -> None:
     name
         The vault.
     """
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         connection.api.delete_vault(name)
     print(f"deleted vault {name}")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from holdfast.cli.output import DONE, FAILED, UsageError
+from holdfast.cli.passphrase import PassphraseFile
 from holdfast.model.counted import counted
 from holdfast.model.limits import PARITY_PERCENT_MAX
 
@@ -59,6 +60,7 @@ def verify(
     add_parity: Annotated[str | None, Parameter(metavar="PERCENT")] = None,
     vault: str | None = None,
     store: Path | None = None,
+    passphrase_file: PassphraseFile = None,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative=())] = False,
 ) -> int:
@@ -107,7 +109,7 @@ def verify(
     if point == "latest" and source is None:
         raise UsageError("--point latest needs --source")
     tally = _Tally()
-    with connect(store, os.environ) as connection:
+    with connect(store, os.environ, passphrase_file) as connection:
         api = connection.api
         arn = choose(api, source, point, vault).recovery_point_arn if point else None
         resource = resource_arn(source) if source and not point else None

@@ -13,7 +13,7 @@ from holdfast.catalog.vaults import VaultRow
 from holdfast.controlplane.members import text
 from holdfast.controlplane.plane import Handler, Params, Plane, Result
 from holdfast.controlplane.vaults import require_empty
-from holdfast.model.errors import InvalidInput, NotFound
+from holdfast.model.errors import InvalidInput, NotFound, UnusableKey
 from holdfast.model.purpose import Purpose
 
 
@@ -21,6 +21,8 @@ class VaultKeyCare(Protocol):
     """The key ring, as far as keys that exist are concerned; durable on return."""
 
     def rotate(self, vault_uid: bytes) -> "NumberedKeys": ...
+
+    def numbers(self, vault_uid: bytes) -> list[int]: ...
 
     def destroy(self, vault_uid: bytes) -> None: ...
 
@@ -59,6 +61,14 @@ class VaultKeys:
         name = text(params, "BackupVaultName")
         with self._plane.catalog.snapshot() as tx:
             vault = vaults.get(tx, name)
+            known = vault_keys.key_number(tx, vault.vault_no)
+        there = max(self._keys.numbers(vault.uid))
+        if there < known:
+            # The next number would be one that frames bear already, sealed under the key that is missing.
+            raise UnusableKey(
+                f"key {known} of backup vault {name!r} is missing, the newest one here is {there}: import a recovery"
+                " bundle that was exported after it was made before you make another key"
+            )
         keys = self._keys.rotate(vault.uid)
 
         def step(tx: Tx) -> int:

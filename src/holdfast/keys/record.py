@@ -8,7 +8,7 @@ What is always true here: the head is the context of the wrap, so that a record 
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from holdfast.keys.port import KeyProvider
@@ -103,6 +103,21 @@ def chosen(records: Iterable[RecordName], root_id: bytes) -> RecordName:
             " the root key back that this store was left with"
         )
     return record
+
+
+def missing(records: Iterable[str], latest: Mapping[bytes, int], root_id: bytes | None) -> dict[bytes, list[int]]:
+    """By vault, the numbers of the frame keys that were made and of which no record is there that this root key opens.
+
+    `latest` is the number of each vault's newest key, as the catalog remembers it. None for a root key that is not
+    known: then any record will do.
+    """
+    there = {
+        slot
+        for slot, names in by_slot(records).items()
+        if root_id is None or any(name.root_id in (root_id, None) for name in names)
+    }
+    gone = {uid: [no for no in range(1, last + 1) if Slot(uid, no) not in there] for uid, last in latest.items()}
+    return {uid: numbers for uid, numbers in gone.items() if numbers}
 
 
 def seal(provider: KeyProvider, name: RecordName, keys: bytes) -> bytes:

@@ -20,3 +20,6 @@ SELECT key_number FROM vaults WHERE vault_no = :vault_no;
 
 -- name: set_key_number
 UPDATE vaults SET key_number = :key_number WHERE vault_no = :vault_no AND key_number < :key_number;
+
+-- name: latest
+SELECT uid, name, key_number FROM vaults WHERE shredded_us IS NULL ORDER BY vault_no;
