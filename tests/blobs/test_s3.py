@@ -44,6 +44,12 @@ def test_parts_of_every_kind_become_one_object(blobs: S3Blobs, rgw_server: Rados
     assert uploads == [], "nothing is sent in parts that could stay behind"
 
 
+def test_a_bucket_says_whether_it_answers(blobs: S3Blobs) -> None:
+    blobs.ping()
+    with pytest.raises(Unavailable):
+        S3Blobs(replace(blobs.options, bucket="there-is-none-of-that-name", patience_seconds=0.1)).ping()
+
+
 def test_a_buffer_is_its_owners_again_when_a_write_returns(blobs: S3Blobs) -> None:
     buffer = bytearray(b"data")
     blobs.put("one", buffer)

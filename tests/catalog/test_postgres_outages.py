@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -53,6 +54,23 @@ def refused_after(call: Callable[[], object]) -> float:
 def read(catalog: PostgresCatalog) -> list[tuple[object, ...]]:
     with catalog.snapshot() as tx:
         return tx.all("SELECT 1")
+
+
+def test_asking_whether_it_answers_waits_for_no_request_and_fails_where_it_is_cut_off(
+    postgres_url: str, postgres_server: Postgres, proxy: FaultProxy
+):
+    busy = PostgresCatalog(PostgresOptions(postgres_url, connections_max=1))
+    with closing(busy), busy.snapshot():
+        busy.ping(5)
+    name = postgres_server.new_database()
+    with opened(postgres_server.tcp_url(name, proxy.port)) as catalog:
+        catalog.ping(5)
+        proxy.cut()
+        with pytest.raises(Unavailable):
+            catalog.ping(0.1)
+        proxy.pass_all()
+        catalog.ping(5)
+    postgres_server.drop_database(name)
 
 
 @pytest.mark.timeout(60)

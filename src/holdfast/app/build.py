@@ -7,6 +7,7 @@ thread of this process can write any more. A store on PostgreSQL is nobody's own
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from holdfast.access import credentials_file
@@ -56,6 +57,8 @@ from holdfast.wire.route import Router
 from holdfast.wire.specs import load
 
 DEFAULT_VAULT = "default"
+_DATABASE_SECONDS_MAX = 5.0
+"""How long the database is asked whether it answers."""
 
 
 class System:
@@ -92,7 +95,8 @@ class System:
         self._reads_only = reads_only
         if reads_only is not None:
             disk = ReadOnlyDisk()
-        self._joins = joins or options.catalog is not None
+        self._database_elsewhere = options.catalog is not None
+        self._joins = joins or self._database_elsewhere
         self.lock: StoreLock | None = None
         try:
             self._open(options, metrics, log, clock or SystemClock(), disk or SystemDisk(), catalog_vfs)
@@ -229,6 +233,15 @@ class System:
             require_known_packs(self.catalog, places.local, where)
         if places.bucket is not None:
             require_as_new_as_packs(self.catalog, places.bucket, where)
+
+    def asks(self) -> dict[str, Callable[[], None]]:
+        """How what is elsewhere of the store, and may be out of reach, is asked whether it answers; by name."""
+        asks: dict[str, Callable[[], None]] = {}
+        if self._database_elsewhere:
+            asks["the database"] = partial(self.catalog.ping, _DATABASE_SECONDS_MAX)
+        if self.places.bucket is not None:
+            asks["the bucket"] = self.places.bucket.ping
+        return asks
 
     def close(self) -> None:
         """Answer what is under way, then let go of everything, the lock last."""

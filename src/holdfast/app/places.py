@@ -33,6 +33,8 @@ class Bucket(WholeStore, MarkPlace, Protocol):
 
     def put_new(self, name: str, data: bytes | Sequence[Buffer]) -> None: ...
 
+    def ping(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class BlobPlaces:

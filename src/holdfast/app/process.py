@@ -22,6 +22,7 @@ from holdfast.app.hangups import Hangups
 from holdfast.app.listener import Listeners, ops_url, url
 from holdfast.app.memory import use_one_heap
 from holdfast.app.option_sources import Sources
+from holdfast.app.reachability import Reachability
 from holdfast.app.reloading import Reloader, say_doubts, take_over
 from holdfast.observe import standard_streams
 from holdfast.observe.logs import Logger, ServiceLog, StandardLibraryHandler
@@ -178,8 +179,9 @@ async def _serve(
         ready()
 
     def not_ready() -> str | None:
-        return "stopping" if server.should_exit else None
+        return "stopping" if server.should_exit else reachability.trouble()
 
+    reachability = Reachability(system.asks(), log)
     health = Health(not_ready, metrics, shows_metrics=listeners.ops is None)
     ops = None
     if listeners.ops is not None:
@@ -202,7 +204,10 @@ async def _serve(
         loop.add_signal_handler(number, server.stop if orders is None else stop_gently)
     if orders is not None:
         orders(lambda at_once: loop.call_soon_threadsafe(stop_at_once if at_once else stop_gently))
-    await server.run_until_stopped()
+    try:
+        await server.run_until_stopped()
+    finally:
+        reachability.close()
 
 
 def _run(main: Coroutine[object, object, None]) -> None:

@@ -178,6 +178,10 @@ class S3Blobs:
         page: Sequence[ObjectMeta] = next(iter(stream), [])
         return tuple([found["path"].removeprefix(self._above) for found in page])
 
+    def ping(self) -> None:
+        """Returns if the bucket answers. Raises Unavailable."""
+        self._make_sure()
+
     def _make_sure(self) -> None:
         """Unavailable unless it is our bucket that answers: any XML of anybody passes for a list of nothing."""
         with contextlib.suppress(NotFound):

@@ -37,6 +37,13 @@ class Catalog(Protocol):
         """From here on every transaction is that writer's, and is refused once the writer has ended."""
         ...
 
+    def ping(self, seconds_max: float) -> None:
+        """Returns if the database answers; by a way of its own, so that it need not wait for the requests under way.
+
+        Raises Unavailable where it does not within about so many seconds.
+        """
+        ...
+
     def close(self) -> None:
         """Lets go of all connections."""
         ...

@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import Connection
@@ -50,6 +50,7 @@ class PostgresCatalog:
         with translated(self.where):
             postgres_schema.apply(options, self.where)
         self._connections = Connections(options, self.where)
+        self._asking = Connections(replace(options, connections_max=1), self.where)
 
     def fence(self, writer_no: int) -> None:
         self._writer_no = writer_no
@@ -83,8 +84,13 @@ class PostgresCatalog:
                 pipeline.abandon()
                 raise
 
+    def ping(self, seconds_max: float) -> None:
+        with translated(self.where), self._asking.use(time.monotonic() + seconds_max) as (connection, _):
+            connection.execute("SELECT 1")
+
     def close(self) -> None:
         self._connections.close()
+        self._asking.close()
 
     def _attempt(self, trial: "_Trial") -> list[Outcome] | None:
         """What the steps came to, or None if they are to be tried again."""
