@@ -218,3 +218,33 @@ def test_what_happens_between_two_pages_shifts_nothing(hands: Hands) -> None:
     hands.call("StopBackupJob", BackupJobId=jobs[3])
     rest = hands.call("ListBackupJobs", MaxResults=2, ByState="RUNNING", NextToken=first["NextToken"])
     assert [one["BackupJobId"] for one in rest["BackupJobs"]] == [jobs[1], jobs[0]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("control", ["\x1b", "\x7f", "\u009b", "\u2028", "\ud800"])
+def test_names_that_are_kept_to_be_shown_have_no_control_characters(hands: Hands, control: str) -> None:
+    name = f"a{control}b"
+    job = {"BackupVaultName": "default", "ResourceArn": HOME, "IamRoleArn": ROLE}
+    kept: list[dict[str, object]] = [
+        {"ResourceArn": HOME + name},
+        {"IamRoleArn": ROLE + name},
+        {"IdempotencyToken": name},
+        {"RecoveryPointTags": {name: "v"}},
+        {"RecoveryPointTags": {"k": name}},
+        {"BackupOptions": {"k": name}},
+    ]
+    for members in kept:
+        with pytest.raises(InvalidInput, match=r"(must be an ARN|must have|are not allowed)"):
+            hands.call("StartBackupJob", **(job | members))
+    for members in ({"BackupVaultTags": {"k": name}}, {"CreatorRequestId": name}, {"EncryptionKeyArn": HOME + name}):
+        with pytest.raises(InvalidInput, match=r"(must be an ARN|must have|are not allowed)"):
+            hands.call("CreateBackupVault", BackupVaultName="new", **members)
+    assert listed(hands) == []
+
+
+def test_what_was_named_with_a_control_character_before_can_still_be_listed(hands: Hands) -> None:
+    hands.start()
+    arn = HOME + "\u009b"
+    hands.writes.submit((), lambda tx, _: tx.run("UPDATE series SET resource_arn = :arn", {"arn": arn}))
+    points = hands.call("ListRecoveryPointsByResource", ResourceArn=arn)
+    assert points["RecoveryPoints"] == []
+    assert len(listed(hands, ByResourceArn=arn)) == 1

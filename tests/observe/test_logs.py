@@ -60,3 +60,20 @@ def test_what_libraries_log_comes_out_in_the_same_form():
     other.addHandler(StandardLibraryHandler(open_log("info", "json", stream)))
     other.warning("took %d seconds", 5)
     assert [(event["event"], event["part"]) for event in events(stream)] == [("took 5 seconds", "some.library")]
+
+
+def test_what_others_named_does_not_steer_the_terminal_on_which_a_log_is_read():
+    evil = "a\x1b[2J\u009b\u202e\n\U000e0041\x7f"
+    for form in ("json", "text"):
+        stream = io.StringIO()
+        log = open_log("info", form, stream)  # type: ignore[arg-type]
+        log.info(evil, name=evil, names=[evil], error=ValueError(evil))
+        try:
+            raise ValueError(evil)
+        except ValueError:
+            log.exception("failed", count=3)
+        assert not set("\x1b\u009b\u202e\U000e0041\x7f") & set(stream.getvalue())
+        assert "2J" in stream.getvalue()
+    stream = io.StringIO()
+    open_log("info", "json", stream).info("named", name=evil)
+    assert events(stream)[0]["name"] == evil

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from holdfast.agent.report import BackupReport, RestoreReport
 from holdfast.model.counted import counted
+from holdfast.model.printable import printable
 
 PLAIN_SECONDS = 10.0
 BAR_SECONDS = 0.2
@@ -79,7 +80,7 @@ def _every(seconds: float, show: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def _plain(title: str, line: Line, stream: TextIO) -> Iterator[None]:
     def show() -> None:
-        stream.write(f"{title}: {line()}\n")
+        stream.write(f"{printable(title)}: {printable(line())}\n")
         stream.flush()
 
     with _every(PLAIN_SECONDS, show):
@@ -91,9 +92,10 @@ def _bar(title: str, line: Line, stream: TextIO) -> Iterator[None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[line]}"))
+    described, counted = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[line]"))
+    columns = (SpinnerColumn(), described, BarColumn(20), counted)
     with Progress(*columns, TimeElapsedColumn(), console=Console(file=stream), transient=True) as progress:
         # How much there is to do is not known before it is done: the bar only shows that work goes on.
-        task = progress.add_task(title, total=None, line=line())
-        with _every(BAR_SECONDS, lambda: progress.update(task, line=line())):
+        task = progress.add_task(printable(title), total=None, line=printable(line()))
+        with _every(BAR_SECONDS, lambda: progress.update(task, line=printable(line()))):
             yield

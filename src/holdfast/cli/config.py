@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from holdfast.cli.output import DONE, FAILED, UsageError
+from holdfast.cli.output import DONE, FAILED, UsageError, say
 from holdfast.cli.service_flags import Given, flags_of
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ def _show_settings(settings: "list[Setting]") -> None:
     print_table(
         ("OPTION", "VALUE", "FROM"), ((each.word, each.value or f"({each.unset})", each.origin) for each in settings)
     )
-    print()
+    say()
 
 
 def _show(finding: "Finding") -> None:
     remedy = f": {finding.remedy}" if finding.remedy else ""
-    print(f"{finding.verdict:8} {finding.part:10}  {finding.text}{remedy}", flush=True)
+    say(f"{finding.verdict:8} {finding.part:10}  {finding.text}{remedy}", flush=True)
 
 
 def _print_json(settings: "list[Setting]", findings: "list[Finding]") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.output import say
 from holdfast.cli.passphrase import PassphraseFile
 
 if TYPE_CHECKING:
@@ -62,14 +63,14 @@ def delete(
             )
         chosen = [there[arn] for arn in dict.fromkeys(points)]
         if not yes and not _confirmed(chosen):
-            print("nothing was deleted")
+            say("nothing was deleted")
             return DONE
         for point in chosen:
             connection.api.delete_recovery_point(point.backup_vault_name or vault or "", point.recovery_point_arn)
     if json:
         print_json({"Deleted": [point.recovery_point_arn for point in chosen]})
     else:
-        print(f"deleted {len(chosen)} recovery point{'s' * (len(chosen) != 1)}")
+        say(f"deleted {len(chosen)} recovery point{'s' * (len(chosen) != 1)}")
     return DONE
 
 
@@ -85,9 +86,9 @@ def _confirmed(chosen: "Sequence[RecoveryPoint]") -> bool:
     ]
     print_table(("CREATED", "SOURCE", "RECOVERY POINT"), rows[:_SHOWN_MAX])
     if len(rows) > _SHOWN_MAX:
-        print(f"and {len(rows) - _SHOWN_MAX} more")
+        say(f"and {len(rows) - _SHOWN_MAX} more")
     try:
         return input("Delete for ever? Type yes: ").strip().lower() == "yes"
     except EOFError:
-        print()
+        say()
         return False

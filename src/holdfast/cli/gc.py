@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.output import note, say, show_progress
 from holdfast.cli.passphrase import PassphraseFile
 from holdfast.model.counted import counted
-from holdfast.observe import standard_streams
+from holdfast.model.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +86,7 @@ def gc(
     if json:
         print_json(found)
     elif found.hold is not None:
-        standard_streams.complain(_HOLD.format(reason=found.hold))
+        note(_HOLD.format(reason=printable(found.hold)))
     else:
         show(found)
     return FAILED if found.hold is not None else 0
@@ -115,11 +116,11 @@ def _collect(api: "Api", limits: _Limits, release_hold: bool, *, quiet: bool) ->
             one = msgspec.structs.replace(one, **added)
         total = one
         if not quiet and sys.stderr.isatty():
-            print(f"\r\x1b[K{_progress(total)}", end="", file=sys.stderr, flush=True)
+            show_progress(_progress(total))
         if limits.seconds is not None and time.monotonic() - began >= limits.seconds:
             break
     if not quiet and sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+        show_progress("")
     assert total is not None
     return total
 
@@ -171,7 +172,7 @@ def _show_open_jobs(found: "Collected") -> None:
     from holdfast.model.arn import source_name
 
     for job in found.open_jobs or ():
-        print(
+        say(
             f"Backup job {job.backup_job_id} of {source_name(job.resource_arn)!r} has not ended and keeps what it has"
             f" put, {size(job.bytes)}. If nobody will finish it: 'holdfast job stop {job.backup_job_id}' and collect."
         )
@@ -192,9 +193,9 @@ def _show_plan(plan: "Collected") -> None:
         )
     )
     if plan.sweep_pending:
-        print("Deleted recovery points or ended jobs wait to be looked at; what they free is not counted yet.")
+        say("Deleted recovery points or ended jobs wait to be looked at; what they free is not counted yet.")
     _show_open_jobs(plan)
     if plan.packs:
         rows = [(one.pack_id, one.reason, size(one.stored_bytes), size(one.dead_bytes)) for one in plan.packs]
-        print()
+        say()
         print_table(("PACK", "REASON", "SIZE", "DEAD"), rows)

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from holdfast.app.connect import connect
-from holdfast.cli.output import print_facts, print_json, print_table, size, when
+from holdfast.cli.output import print_facts, print_json, print_table, say, size, when
 from holdfast.cli.passphrase import PassphraseFile
 from holdfast.client.answers import BackupJob
 from holdfast.model.arn import resource_arn, source_name
@@ -91,7 +91,7 @@ def stop(job_id: str, /, *, store: Store = None, passphrase_file: PassphraseFile
     """
     with connect(store, os.environ, passphrase_file) as connection:
         connection.api.stop_backup_job(job_id)
-    print(f"stopped job {job_id}")
+    say(f"stopped job {job_id}")
 
 
 def _row(job: BackupJob) -> tuple[object, ...]:

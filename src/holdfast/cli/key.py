@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from holdfast.cli.output import UsageError, print_facts, print_json, warn
+from holdfast.cli.output import UsageError, print_facts, print_json, say, warn
 from holdfast.model.counted import counted
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def rotate(
     if as_json:
         print_json(rotated)
     else:
-        print(f"vault {vault} has key {rotated.key_number} now; to be sealed again: {counted(rotated.packs, 'pack')}")
+        say(f"vault {vault} has key {rotated.key_number} now; to be sealed again: {counted(rotated.packs, 'pack')}")
     warn(_EXPORT_AGAIN)
 
 
@@ -190,7 +190,7 @@ def export(
         sys.stdout.write(exported)
     else:
         _write_new(out, exported)
-        print(f"wrote {out}")
+        say(f"wrote {out}")
     if "\nroot holdfast-root-key-1 " in exported:
         warn("the bundle is not protected: whoever has it and the packs can read the backups")
 
@@ -220,7 +220,7 @@ def import_(bundle: Path, /, *, store: Closed = None, as_json: Json = False) -> 
     if as_json:
         print_json({"Restored": done.restored, "Equal": done.equal, "Different": done.different, "Missing": missing})
     else:
-        print(f"{counted(len(done.restored), 'file')} put back, {len(done.equal)} were there already")
+        say(f"{counted(len(done.restored), 'file')} put back, {len(done.equal)} were there already")
     for name in done.different:
         warn(f"{name} is there and other than the bundle's: it was left alone; if it is damaged, move it away first")
     for one in missing:
@@ -257,7 +257,7 @@ def destroy(
         raise UsageError(f"the keys cannot be brought back: say --yes-destroy {vault} to destroy them")
     with connect(store, os.environ, passphrase_file) as connection:
         connection.api.destroy_vault_keys(vault)
-    print(f"destroyed the keys of vault {vault}")
+    say(f"destroyed the keys of vault {vault}")
 
 
 def _options(store: Path | None) -> "StoreOptions":

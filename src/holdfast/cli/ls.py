@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from holdfast.cli.output import print_json_line, say
 from holdfast.cli.passphrase import PassphraseFile
 
 if TYPE_CHECKING:
@@ -75,7 +76,6 @@ def ls(
 
 def _print(stored: "Stored", *, json: bool) -> bool:
     """One line; whether the object's attributes could be read."""
-    import msgspec
 
     from holdfast.agent.attributes import parse
     from holdfast.cli.output import warn, when
@@ -85,9 +85,9 @@ def _print(stored: "Stored", *, json: bool) -> bool:
         found = parse(stored.metadata)
     except InvalidInput as unreadable:
         if json:
-            print(msgspec.json.encode({"name": stored.name, "damaged": unreadable.message}).decode())
+            print_json_line({"name": stored.name, "damaged": unreadable.message})
         else:
-            print(f"{'damaged':10} {'-':>6} {'-':>6} {stored.size:>12} {'-':25}  {stored.name}")
+            say(f"{'damaged':10} {'-':>6} {'-':>6} {stored.size:>12} {'-':25}  {stored.name}")
         warn(f"{stored.name}: {unreadable.message}")
         return False
     if json:
@@ -95,10 +95,10 @@ def _print(stored: "Stored", *, json: bool) -> bool:
         times = {} if found is None else {"mtime_ns": found.mtime_ns}
         size = stored.size if found is None else found.size
         line = {"name": stored.name, **known, "size": size, **times, "stored": stored.size, "checksum": stored.summary}
-        print(msgspec.json.encode(line).decode())
+        print_json_line(line)
     elif found is None:
-        print(f"{'?' * 10} {'-':>6} {'-':>6} {stored.size:>12} {'-':25}  {stored.name}")
+        say(f"{'?' * 10} {'-':>6} {'-':>6} {stored.size:>12} {'-':25}  {stored.name}")
     else:
         mode, changed = stat.filemode(found.mode), when(found.mtime_ns / 1e9)
-        print(f"{mode} {found.uid:>6} {found.gid:>6} {found.size:>12} {changed}  {stored.name}")
+        say(f"{mode} {found.uid:>6} {found.gid:>6} {found.size:>12} {changed}  {stored.name}")
     return True

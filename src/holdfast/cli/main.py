@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from holdfast import __version__
-from holdfast.cli.output import DONE, FAILED, USAGE, UsageError, warn
+from holdfast.cli.output import DONE, FAILED, USAGE, UsageError, complain, say
 from holdfast.model.errors import HoldfastError
 from holdfast.observe import standard_streams
 from holdfast.observe.standard_streams import OutputLost
@@ -103,7 +103,7 @@ def run(arguments: Sequence[str]) -> int:
         standard_streams.discard(sys.stdout)
         if lost.has_no_reader:
             return 128 + 13
-        warn(f"the output cannot be written: {lost}; what was asked for may have been done all the same")
+        complain(f"the output cannot be written: {lost}; what was asked for may have been done all the same")
         return code or FAILED
     return code
 
@@ -112,20 +112,20 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         result = _root(arguments) if list(arguments) in _ROOT else _command(arguments)
     except UsageError as misuse:
-        warn(f"{misuse}\nTry 'holdfast --help'.")
+        complain(f"{misuse}\nTry 'holdfast --help'.")
         return USAGE
     except HoldfastError as error:
         _show_where()
-        warn(error.message)
+        complain(error.message)
         return FAILED
     except KeyboardInterrupt:
-        warn("interrupted")
+        complain("interrupted")
         return 128 + 2
     except OutputLost:
         raise
     except Exception as error:  # noqa: BLE001 - a defect; people get a line, those who look for it the traceback
         _show_where()
-        warn(f"an unexpected error: {type(error).__name__}: {error} (HOLDFAST_DEBUG=1 shows where)")
+        complain(f"an unexpected error: {type(error).__name__}: {error} (HOLDFAST_DEBUG=1 shows where)")
         return FAILED
     return result if isinstance(result, int) else DONE
 
@@ -145,7 +145,7 @@ def main() -> NoReturn:
 def _root(arguments: Sequence[str]) -> int:
     """What is asked of the program itself and of none of its commands."""
     if list(arguments) == ["--version"]:
-        print(__version__)
+        say(__version__)
     else:
         from holdfast.cli.help import print_root_help
 
@@ -167,4 +167,4 @@ def _show_where() -> None:
     if os.environ.get("HOLDFAST_DEBUG"):
         import traceback
 
-        traceback.print_exc()
+        complain(traceback.format_exc())

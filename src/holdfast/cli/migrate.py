@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 from cyclopts import Parameter
 
-from holdfast.cli.output import DONE, UsageError, warn
+from holdfast.cli.output import DONE, UsageError, say, warn
 from holdfast.cli.standing import Standing
 from holdfast.model.counted import counted
 
@@ -193,9 +193,9 @@ def _let_go(source: "StoreOptions", *, abort: bool, json: bool) -> int:
     if json:
         print_json({"target": place, "source_takes_changes": True})
     elif place is None:
-        print("no move keeps this store from taking changes")
+        say("no move keeps this store from taking changes")
     else:
-        print(f"the store takes changes again; what was copied is at {place}")
+        say(f"the store takes changes again; what was copied is at {place}")
     return DONE
 
 
@@ -228,4 +228,4 @@ def _show(report: "MoveReport", directory: str, *, json: bool) -> None:
             ("the old place", source),
         )
     )
-    print(f"Serve it with 'holdfast serve --data {directory}' and the same places, unless its holdfast.toml says them.")
+    say(f"Serve it with 'holdfast serve --data {directory}' and the same places, unless its holdfast.toml says them.")

@@ -1,9 +1,15 @@
-"""How results are shown: aligned columns for people, JSON with AWS's own names for programs."""
+"""How results are shown: aligned columns for people, JSON with AWS's own names for programs.
+
+Everything that a command writes goes through here, so that nothing of what others named or said reaches the terminal
+but as text (model/printable.py).
+"""
 
 import datetime
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 
+from holdfast.model.printable import printable, printable_json, printable_lines
 from holdfast.observe import standard_streams
 
 DONE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
@@ -14,17 +20,29 @@ class UsageError(Exception):
     """What was typed cannot be done as typed; the message says what to type instead."""
 
 
+def say(text: str = "", *, flush: bool = False) -> None:
+    """One line on stdout."""
+    print(printable(text), flush=flush)
+
+
 def print_json(value: object) -> None:
     """`value` (answers, lists and dictionaries of them) as indented JSON, absent members left out."""
     import msgspec
 
     plain = _without_none(msgspec.to_builtins(value))
-    print(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode("utf-8"))
+    print(printable_json(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode("utf-8")))
+
+
+def print_json_line(value: object) -> None:
+    """`value` as JSON on one line, everything in it."""
+    import msgspec
+
+    print(printable_json(msgspec.json.encode(value).decode("utf-8")))
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows in aligned columns under their titles; None is shown as a dash."""
-    table = [list(titles), *(["-" if cell is None else str(cell) for cell in row] for row in rows)]
+    table = [list(titles), *(["-" if cell is None else printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(titles))]
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -35,7 +53,7 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     present = [(name, value) for name, value in facts if value is not None]
     width = max((len(name) for name, _ in present), default=0)
     for name, value in present:
-        print(f"{name + ':':{width + 1}}  {value}")
+        say(f"{name + ':':{width + 1}}  {value}")
 
 
 def when(seconds: float | None) -> str | None:
@@ -62,7 +80,22 @@ def size(count: int | None) -> str | None:
 
 def warn(message: str) -> None:
     """One line on stderr."""
-    standard_streams.complain(f"holdfast: {message}")
+    standard_streams.complain(f"holdfast: {printable(message)}")
+
+
+def complain(message: str) -> None:
+    """As `warn`, for a message that may have several lines of ours."""
+    standard_streams.complain(f"holdfast: {printable_lines(message)}")
+
+
+def note(text: str) -> None:
+    """Lines on stderr that are read as they stand."""
+    standard_streams.complain(printable_lines(text))
+
+
+def show_progress(line: str) -> None:
+    """How far work has come, on a terminal's stderr in place of the line before; an empty line removes it."""
+    print(f"\r\x1b[K{printable(line)}", end="", file=sys.stderr, flush=True)
 
 
 def warn_missing(paths: Iterable[str], source: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from holdfast.cli.output import DONE, FAILED, UsageError, warn
+from holdfast.cli.output import DONE, FAILED, UsageError, say, warn
 from holdfast.cli.standing import Standing
 from holdfast.model.counted import counted
 
@@ -132,12 +132,12 @@ def _show(report: "RebuildReport", *, json: bool) -> None:
         )
     )
     for lost in report.lost:
-        print(f"lost: recovery point {lost.point_uid or lost.seq} of {lost.resource_arn}: {lost.reason}")
+        say(f"lost: recovery point {lost.point_uid or lost.seq} of {lost.resource_arn}: {lost.reason}")
     for missing in report.missing:
         part = "metadata" if missing.index < 0 else f"chunk {missing.index}"
-        print(f"missing: {missing.resource_arn} {ascii(missing.object_name)[1:-1]} ({part})")
+        say(f"missing: {missing.resource_arn} {missing.object_name} ({part})")
     if report.missing_chunks > len(report.missing):
-        print(f"and {report.missing_chunks - len(report.missing):,} more: 'holdfast verify --all' names all")
+        say(f"and {report.missing_chunks - len(report.missing):,} more: 'holdfast verify --all' names all")
     for trouble in report.troubles:
         warn(f"{trouble.pack}, {counted(trouble.length, 'byte')} at offset {trouble.offset}: {trouble.reason}")
     for note in report.notes:

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from holdfast.app.connect import connect
-from holdfast.cli.output import print_facts, print_json, print_table, when
+from holdfast.cli.output import print_facts, print_json, print_table, say, when
 from holdfast.cli.passphrase import PassphraseFile
 from holdfast.client.answers import Vault
 
@@ -38,7 +38,7 @@ def create(name: str, /, *, store: Store = None, passphrase_file: PassphraseFile
     if as_json:
         print_json(made)
     else:
-        print(f"created vault {made.backup_vault_name}")
+        say(f"created vault {made.backup_vault_name}")
 
 
 @app.command(name="list")
@@ -94,7 +94,7 @@ def delete(name: str, /, *, store: Store = None, passphrase_file: PassphraseFile
     """
     with connect(store, os.environ, passphrase_file) as connection:
         connection.api.delete_vault(name)
-    print(f"deleted vault {name}")
+    say(f"deleted vault {name}")
 
 
 def _facts(vault: Vault) -> tuple[tuple[str, object], ...]:

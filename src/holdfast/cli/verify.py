@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from holdfast.cli.output import DONE, FAILED, UsageError
+from holdfast.cli.output import DONE, FAILED, UsageError, print_json_line, say
 from holdfast.cli.passphrase import PassphraseFile
 from holdfast.model.counted import counted
 from holdfast.model.limits import PARITY_PERCENT_MAX
@@ -141,15 +141,15 @@ def _print(found: "VerificationSlice", *, json: bool) -> None:
         )
         for kind, findings in kinds:
             for one in findings:
-                print(msgspec.json.encode({"Damaged": kind, **msgspec.to_builtins(one)}).decode())
+                print_json_line({"Damaged": kind, **msgspec.to_builtins(one)})
     else:
         for _, damages in groupby(found.damages, key=lambda one: (one.recovery_point_arn, one.object_name, one.reason)):
             _print_object(list(damages))
         for manifest in found.damaged_manifests:
-            print(f"damaged manifest: {manifest.recovery_point_arn}: {manifest.reason}")
+            say(f"damaged manifest: {manifest.recovery_point_arn}: {manifest.reason}")
         for record in found.damaged_records:
             what = f"{record.kind} {record.subject} of vault {record.backup_vault_name}"
-            print(f"damaged record: {what}: {record.reason}")
+            say(f"damaged record: {what}: {record.reason}")
     sys.stdout.flush()
 
 
@@ -160,15 +160,13 @@ def _print_object(damages: "list[Damage]") -> None:
     parts = ["metadata"] * (len(indexes) < len(damages))
     if indexes:
         parts.append(f"chunk {indexes[0]}" if len(indexes) == 1 else f"{len(indexes):,} chunks from {indexes[0]}")
-    print(f"damaged: {one.recovery_point_arn} {_plain(one.object_name)} ({', '.join(parts)}): {one.reason}")
+    say(f"damaged: {one.recovery_point_arn} {one.object_name} ({', '.join(parts)}): {one.reason}")
 
 
 def _print_summary(tally: _Tally, *, json: bool) -> None:
     from holdfast.cli.output import print_facts, size
 
     if json:
-        import msgspec
-
         summary = {
             "CheckedChunks": tally.checked_chunks,
             "CheckedBytes": tally.checked_bytes,
@@ -179,7 +177,7 @@ def _print_summary(tally: _Tally, *, json: bool) -> None:
             "Damages": tally.damaged,
             "DamagedRecoveryPoints": sorted(tally.points),
         }
-        print(msgspec.json.encode({"Summary": summary}).decode())
+        print_json_line({"Summary": summary})
         return
     print_facts(
         (
@@ -193,8 +191,4 @@ def _print_summary(tally: _Tally, *, json: bool) -> None:
         )
     )
     if tally.points:
-        print("Back up the same data once more: whatever is unchanged heals every recovery point that needs it.")
-
-
-def _plain(name: str) -> str:
-    return name if name.isprintable() else ascii(name)[1:-1]
+        say("Back up the same data once more: whatever is unchanged heals every recovery point that needs it.")

@@ -13,7 +13,7 @@ from holdfast.catalog.transaction import Tx
 from holdfast.controlplane.backup_job_lists import shown, shown_state
 from holdfast.controlplane.members import number_or_none, short_token_or_none, stored_json, text
 from holdfast.controlplane.plane import Handler, Params, Plane, Result
-from holdfast.model.arn import check_arn, recovery_point_arn
+from holdfast.model.arn import check_new_arn, recovery_point_arn
 from holdfast.model.errors import InvalidInput, InvalidState
 from holdfast.model.job import BackupJobState
 from holdfast.model.limits import JOB_WINDOW_MINUTES_MAX
@@ -148,8 +148,8 @@ class BackupJobs:
         seconds = self._plane.options.job_lease_seconds if minutes is None else minutes * 60
         return _Wanted(
             vault_name=text(params, "BackupVaultName"),
-            resource_arn=check_arn(text(params, "ResourceArn"), "ResourceArn"),
-            role_arn=check_arn(text(params, "IamRoleArn"), "IamRoleArn"),
+            resource_arn=check_new_arn(text(params, "ResourceArn"), "ResourceArn"),
+            role_arn=check_new_arn(text(params, "IamRoleArn"), "IamRoleArn"),
             token=short_token_or_none(params, "IdempotencyToken"),
             lease_us=seconds * 1_000_000,
             options=stored_json(params, _KEPT_MEMBERS),

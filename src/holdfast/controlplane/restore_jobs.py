@@ -12,7 +12,7 @@ from holdfast.controlplane import paging
 from holdfast.controlplane.members import number_or_none, short_token_or_none, stored_json, text, text_or_none
 from holdfast.controlplane.plane import Handler, Params, Plane, Result
 from holdfast.controlplane.recovery_points import point_uid
-from holdfast.model.arn import ACCOUNT, check_arn, recovery_point_arn, resource_type, vault_arn
+from holdfast.model.arn import ACCOUNT, check_arn, check_new_arn, recovery_point_arn, resource_type, vault_arn
 from holdfast.model.errors import InvalidState, NotFound
 from holdfast.model.job import RestoreJobState
 from holdfast.model.purpose import Purpose
@@ -41,7 +41,7 @@ class RestoreJobs:
         arn = check_arn(text(params, "RecoveryPointArn"), "RecoveryPointArn")
         role_arn = text_or_none(params, "IamRoleArn")
         if role_arn is not None:
-            check_arn(role_arn, "IamRoleArn")
+            check_new_arn(role_arn, "IamRoleArn")
         kind = text_or_none(params, "ResourceType")
         metadata = stored_json(params, ("Metadata", "CopySourceTagsToRestoredResource"))
         token = short_token_or_none(params, "IdempotencyToken")

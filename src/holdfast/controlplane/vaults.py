@@ -9,7 +9,7 @@ from holdfast.catalog.vaults import VaultRow
 from holdfast.controlplane import paging
 from holdfast.controlplane.members import short_token_or_none, stored_json, text, text_or_none
 from holdfast.controlplane.plane import Handler, Params, Plane, Result
-from holdfast.model.arn import ACCOUNT, check_arn, vault_arn
+from holdfast.model.arn import ACCOUNT, check_new_arn, vault_arn
 from holdfast.model.errors import AlreadyExists, InvalidInput, InvalidState, NotFound
 from holdfast.model.limits import VAULT_NAME_PATTERN
 from holdfast.model.purpose import Purpose
@@ -107,7 +107,7 @@ class Vaults:
             )
         key_arn = text_or_none(params, "EncryptionKeyArn")
         if key_arn is not None:
-            check_arn(key_arn, "EncryptionKeyArn")
+            check_new_arn(key_arn, "EncryptionKeyArn")
         return VaultRow(
             vault_no=0,
             uid=self._plane.new_uid().bytes,

@@ -4,6 +4,7 @@ import re
 
 from holdfast.model.errors import InvalidInput
 from holdfast.model.limits import ARN_BYTES_MAX
+from holdfast.model.names import refuse_controls
 
 ACCOUNT = "000000000000"
 REGION = "local"
@@ -51,6 +52,11 @@ def resource_type(arn: str) -> str:
     """What AWS Backup's lists call the kind of a resource: Holdfast for our sources, else the service of the ARN."""
     service = arn.split(":", 3)[2]
     return "Holdfast" if service == "holdfast" else service[:_RESOURCE_TYPE_CHARACTERS_MAX]
+
+
+def check_new_arn(text: str, parameter: str) -> str:
+    """As `check_arn`, for one that is kept and shown: without any control character or line separator."""
+    return refuse_controls(check_arn(text, parameter), parameter)
 
 
 def check_arn(text: str, parameter: str) -> str:

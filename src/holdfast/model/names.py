@@ -1,9 +1,14 @@
 """What an object may be called and what a metadata string may hold (contract 3.10)."""
 
 import unicodedata
+from collections.abc import Mapping
 
 from holdfast.model.errors import InvalidInput
 from holdfast.model.limits import METADATA_STRING_BYTES_MAX, OBJECT_NAME_BYTES_MAX
+
+_CONTROLS = {"Cc": "control character"}
+# A file's name may have these; what people choose as a name for others to read has no use for them.
+_CONTROLS_AND_SEPARATORS = _CONTROLS | {"Zl": "line separator", "Zp": "paragraph separator", "Cs": "lone surrogate"}
 
 
 def check_object_name(name: str) -> str:
@@ -38,12 +43,22 @@ def _utf8_bytes(text: str, parameter: str) -> int:
         ) from unencodable
 
 
+def refuse_controls(text: str, parameter: str) -> str:
+    """`text` itself, or InvalidInput: no control characters (C0, DEL, C1) and no line or paragraph separators."""
+    _refuse(text, parameter, _CONTROLS_AND_SEPARATORS)
+    return text
+
+
 def _refuse_controls(text: str, parameter: str) -> None:
+    _refuse(text, parameter, _CONTROLS)
+
+
+def _refuse(text: str, parameter: str, categories: Mapping[str, str]) -> None:
     if text.isprintable():
         return
     for position, character in enumerate(text):
-        if unicodedata.category(character) == "Cc":
+        what = categories.get(unicodedata.category(character))
+        if what is not None:
             raise InvalidInput(
-                f"{parameter} has the control character U+{ord(character):04X} at position {position}:"
-                " control characters are not allowed"
+                f"{parameter} has the {what} U+{ord(character):04X} at position {position}: {what}s are not allowed"
             )

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
+from holdfast.model.printable import printable, printable_json, printable_lines
 from holdfast.observe.log_queue import LogQueue
 from holdfast.observe.log_words import LogFormat, LogLevel
 
@@ -81,10 +82,11 @@ def _logger(gate: "_Gate", form: LogFormat, is_terminal: bool, put: Callable[[st
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _blot_secrets,
     ]
+    processors.append(structlog.processors.format_exc_info)
     if form == "text" or (form == "auto" and is_terminal):
-        processors.append(structlog.dev.ConsoleRenderer(colors=is_terminal))
+        processors += [_make_printable, structlog.dev.ConsoleRenderer(colors=is_terminal)]
     else:
-        processors += [structlog.processors.format_exc_info, _render_json]
+        processors.append(_render_json)
     bound: Logger = structlog.wrap_logger(
         _Sink(put),
         processors=processors,
@@ -171,5 +173,15 @@ def _blot_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     return event
 
 
+def _make_printable(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What others named or said must not steer the terminal on which the log is read."""
+    for name, value in event.items():
+        if name == "exception":
+            event[name] = printable_lines(value)
+        elif not isinstance(value, bool | int | float | None):
+            event[name] = printable(value if isinstance(value, str) else repr(value))
+    return event
+
+
 def _render_json(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
-    return _encoder.encode(event).decode("utf-8")
+    return printable_json(_encoder.encode(event).decode("utf-8"))
