@@ -99,7 +99,7 @@ def test_a_bundle_is_printed_written_and_imported(
     assert vaults(store) == 1
     assert "holdfast key import" in capsys.readouterr().err
     assert run(["key", "import", str(out), "--store", str(store)]) == 0
-    assert "1 files put back, 2 were there already" in capsys.readouterr().out
+    assert "1 file put back, 2 were there already" in capsys.readouterr().out
     assert vaults(store) == 0
 
 

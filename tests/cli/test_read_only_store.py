@@ -108,3 +108,26 @@ def test_a_temporary_directory_without_room_is_named(
     with read_only(store) as view:
         assert run(["points", "--store", str(view)]) == 1
     assert "TMPDIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("parity", [(), ("--add-parity", "10")], ids=["without parity", "with parity"])
+def test_damage_in_a_read_only_store_is_named_although_it_can_be_neither_marked_nor_repaired(
+    store: Path, tmp_path: Path, parity: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tree" / "big").write_bytes(bytes(range(256)) * 4000)
+    assert run(["backup", str(tmp_path / "tree"), "--source", "s", "--json", "--store", str(store)]) == 0
+    assert run(["verify", *parity, "--store", str(store)]) == 0
+    for pack in (store / "blobs" / "packs").rglob("*"):
+        if pack.is_file():
+            data = bytearray(pack.read_bytes())
+            data[len(data) // 2] ^= 1
+            pack.write_bytes(data)
+    before = state(store)
+    capsys.readouterr()
+    with read_only(store) as view:
+        for _ in range(2):
+            assert run(["verify", "--all", "--store", str(view)]) == 1
+            said = capsys.readouterr()
+            assert "damaged" in said.out + said.err
+            assert "read-only" not in said.err
+    assert state(store) == before

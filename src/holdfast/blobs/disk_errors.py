@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from holdfast.model.errors import Damaged, DiskFull, HoldfastError, NotFound, Unavailable
+from holdfast.model.errors import Damaged, DiskFull, HoldfastError, NotFound, ReadOnly, Unavailable
 
 _FULL = {
     errno.ENOSPC: "the disk is full: free space on that file system, or delete recovery points and run `holdfast gc`",
@@ -24,7 +24,8 @@ def write_error(error: OSError, doing: str, path: Path) -> HoldfastError:
     if error.errno in _FULL:
         return DiskFull(f"cannot {doing} {path}: {_FULL[error.errno]}")
     reason = _REFUSED.get(error.errno or 0) or _plain(error)
-    return Unavailable(f"cannot {doing} {path}: {reason}")
+    kind = ReadOnly if error.errno == errno.EROFS else Unavailable
+    return kind(f"cannot {doing} {path}: {reason}")
 
 
 def read_error(error: OSError, path: Path) -> HoldfastError:

@@ -109,6 +109,10 @@ class DiskFull(Unavailable):
     """There is no room for what was asked; what frees room (deleting, collecting) is still accepted."""
 
 
+class ReadOnly(Unavailable):
+    """The file system of the store takes nothing; what is there can be read."""
+
+
 class Damaged(ServiceError):
     """Stored bytes fail their check; the answer is this error, never wrong bytes."""
 

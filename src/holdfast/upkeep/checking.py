@@ -8,6 +8,7 @@ disk that is back, a cable) is good again.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -20,7 +21,7 @@ from holdfast.chunks.parity import Parity
 from holdfast.chunks.port import Location, SealedFrame
 from holdfast.chunks.verify import damage_of, damaged_frames
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model.errors import Damaged, HoldfastError, NotFound, Unavailable, UnusableKey
+from holdfast.model.errors import Damaged, HoldfastError, NotFound, ReadOnly, Unavailable, UnusableKey
 from holdfast.model.purpose import Purpose
 from holdfast.upkeep.worker import Reader, Writes
 
@@ -155,9 +156,11 @@ class Checker:
         restored: set[int] = set()
         for (vault, pack), group in by_pack.items():
             copies = self._restored_frames(vault, pack, group)
-            if copies:
-                self._stand_anew(copies)
-                restored.update(frame.chunk_no for frame, _ in copies)
+            # Where nothing can be written a frame is as damaged as without parity.
+            with suppress(ReadOnly):
+                if copies:
+                    self._stand_anew(copies)
+                    restored.update(frame.chunk_no for frame, _ in copies)
         return restored
 
     def _restored_frames(
