@@ -9,7 +9,7 @@ LISTEN ?= 127.0.0.1:9220
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
 export SRC
 
-.PHONY: demo serve test check bench bench-gc bench-scale bench-workers torture torture-cluster lock clean help
+.PHONY: demo serve test test-long test-all check bench bench-gc bench-scale bench-workers torture torture-cluster lock clean help
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -22,6 +22,11 @@ serve: $(VENV)/.run ## run the service in the foreground (DATA=..., LISTEN=host:
 
 test: $(VENV)/.dev ## run the tests (PYTEST_ARGS=... to choose)
 	$(PYTEST) $(PYTEST_ARGS)
+
+test-long: $(VENV)/.dev ## run the long tests, which `make test` leaves out
+	$(PYTEST) -m "long and not torture" $(PYTEST_ARGS)
+
+test-all: test test-long ## run both
 
 check: $(VENV)/.dev ## linters, types and floors
 	$(BIN)/ruff check .

@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
+
 from tests.backends import backend, shared_servers
+from tests.lengths import mark_long
 from tests.real_servers import bucket, own_postgres_server, postgres_server, postgres_url, rgw_server
 
 __all__ = [
@@ -14,6 +17,12 @@ __all__ = [
     "rgw_server",
     "shared_servers",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        mark_long(item)
+
 
 _KEPT = {"AWS_CA_BUNDLE", "HOLDFAST_SIGV4_VECTORS"}  # how this machine reaches a registry; where test vectors lie
 

@@ -18,10 +18,11 @@ from holdfast.sigv4.sign import sign
 from holdfast.wire.batch import PutRecord, encode
 from holdfast.wire.specs import load
 from tests.backends import KINDS, backend_of
+from tests.lengths import BOTH, Length
 from tests.service.raw_http import RawAnswer, RawConnection, RawRequest
 from tests.service.server_process import ServerProcess
 
-EXAMPLES = {"embedded": 2_500, "shared": 500}
+EXAMPLES = {"short": {"embedded": 250, "shared": 100}, "full": {"embedded": 1_000, "shared": 300}}
 """What is refused before the store is asked is refused alike; what reaches it takes longer there."""
 REQUESTS_EACH = 8
 ROLE = "arn:aws:iam::000000000000:role/backup"
@@ -83,13 +84,21 @@ class Spoiling:
     unsigned_headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+@pytest.fixture(scope="module", params=BOTH)
+def length(request: pytest.FixtureRequest) -> Length:
+    chosen: Length = request.param
+    return chosen
+
+
 @pytest.fixture(scope="module", params=KINDS)
-def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, length: Length
+) -> Iterator[Target]:
     with backend_of(request, request.param) as backend:
         place = backend.place(tmp_path_factory.mktemp("fuzz") / "store")
         server = ServerProcess(place, "--log-level", "warning")
         server.start()
-        made = _target(server, EXAMPLES[backend.kind])
+        made = _target(server, EXAMPLES[length][backend.kind])
         yield made
         _assert_well(server, made)
 

@@ -21,6 +21,7 @@ from holdfast.catalog import collect, objects, recovery_points, sweep
 from holdfast.catalog.backup_jobs import BackupJobRow
 from holdfast.catalog.sweep import Batch
 from tests.backends import Backend
+from tests.lengths import BOTH, Length
 from tests.upkeep.ledger import Ledger, Seen, view_of
 
 SOURCES = ("alpha", "beta")
@@ -210,14 +211,18 @@ class Versions(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
+EXAMPLES = {"short": {"embedded": 15, "shared": 4}, "full": {"embedded": 60, "shared": 15}}
+"""A restart and its statements cost more on a server."""
+
+
 # An example that fails is made small, which takes its time on a server.
 @pytest.mark.timeout(900)
-def test_every_view_shows_what_the_dictionary_shows_whatever_happens(backend: Backend) -> None:
+@pytest.mark.parametrize("length", BOTH)
+def test_every_view_shows_what_the_dictionary_shows_whatever_happens(backend: Backend, length: Length) -> None:
     run_state_machine_as_test(
         lambda: Versions(backend),
         settings=settings(
-            # A restart and its statements cost more on a server.
-            max_examples=15 if backend.is_shared else 60,
+            max_examples=EXAMPLES[length][backend.kind],
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
