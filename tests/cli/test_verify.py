@@ -130,3 +130,12 @@ def test_a_source_that_nobody_backed_up_is_not_called_sound(holdfast: Run, tree:
     holdfast("backup", str(tree), "--source", "s")
     code, _, err = holdfast("verify", "--source", "nobody")
     assert (code, "no recovery point" in err) == (1, True)
+
+
+def test_a_point_may_be_named_by_a_time(holdfast: Run, tree: Path) -> None:
+    holdfast("backup", str(tree), "--source", "s")
+    assert holdfast("verify", "--source", "s", "--point", "2100-01-01")[0] == 0
+    assert holdfast("ls", "--source", "s", "--point", "2100-01-01T10:00")[0] == 0
+    code, _, err = holdfast("ls", "--source", "s", "--point", "2001-01-01")
+    assert (code, "from 2001-01-01 or before" in err) == (1, True)
+    assert holdfast("verify", "--point", "2100-01-01")[0] == 2

@@ -4,6 +4,7 @@ Their order is the order in which they were committed, never that of their times
 would else name the wrong one as the latest for years (docs/adr/0064). The service lists each vault in that order.
 """
 
+import datetime
 import heapq
 from collections.abc import Iterable, Sequence
 
@@ -20,26 +21,54 @@ _SOURCES_NAMED_MAX = 10
 
 def recovery_points(api: Api, source: str | None, vault: str | None) -> list[RecoveryPoint]:
     """The recovery points of `source` (None: of all), in `vault` (None: in all), those committed first first."""
+    return merged(_by_vault(api, source, vault))
+
+
+def _by_vault(api: Api, source: str | None, vault: str | None) -> list[list[RecoveryPoint]]:
     resource = None if source is None else resource_arn(source)
     vaults = [vault] if vault is not None else [one.backup_vault_name for one in api.list_vaults()]
-    return merged([list(api.list_recovery_points_by_vault(name, resource_arn=resource)) for name in vaults])
+    return [list(api.list_recovery_points_by_vault(name, resource_arn=resource)) for name in vaults]
 
 
 def merged(vaults: Iterable[Sequence[RecoveryPoint]]) -> list[RecoveryPoint]:
     """The points of several vaults, each given newest first as the service lists it, in one order, oldest first.
 
-    No two points of a vault change places. Between vaults only times can decide; a point whose time is later than that
-    of one committed after it in the same vault counts as made when that one was.
+    No two points of a vault change places. Between vaults only times can decide (see `_dated`).
     """
-    dated: list[list[tuple[float, RecoveryPoint]]] = []
-    for newest_first in vaults:
-        latest = float("inf")
-        points = []
-        for point in newest_first:
-            latest = min(latest, _time(point))
-            points.append((latest, point))
-        dated.append(points[::-1])
-    return [point for _, point in heapq.merge(*dated, key=lambda one: one[0])]
+    return [point for _, point in heapq.merge(*map(_dated, vaults), key=lambda one: one[0])]
+
+
+def as_of(vaults: Iterable[Sequence[RecoveryPoint]], until: float) -> RecoveryPoint | None:
+    """The latest point that was made by `until` (seconds since 1970), of vaults given as to `merged`; None for none."""
+    found = [point for made, point in heapq.merge(*map(_dated, vaults), key=lambda one: one[0]) if made <= until]
+    return found[-1] if found else None
+
+
+def _dated(newest_first: Sequence[RecoveryPoint]) -> list[tuple[float, RecoveryPoint]]:
+    """Points of one vault, oldest first, with when they count as made.
+
+    A point whose time is later than that of one committed after it counts as made when that one was.
+    """
+    latest = float("inf")
+    points = []
+    for point in newest_first:
+        latest = min(latest, _time(point))
+        points.append((latest, point))
+    return points[::-1]
+
+
+def moment(text: str) -> float | None:
+    """The seconds since 1970 that `2026-12-01` (its end) or `2026-12-01T10:30` means, here if it names no zone.
+
+    None for what is no time.
+    """
+    try:
+        when = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if len(text) <= len("2026-12-01"):
+        when += datetime.timedelta(days=1, microseconds=-1)
+    return when.timestamp()
 
 
 def ahead_of(points: Iterable[RecoveryPoint], now_us: int) -> list[RecoveryPoint]:
@@ -53,12 +82,23 @@ def _time(point: RecoveryPoint) -> float:
 
 
 def choose(api: Api, source: str | None, point: str, vault: str | None) -> RecoveryPoint:
-    """What `point` (an ARN, or 'latest': the one committed last) means for `source`.
+    """What `point` (an ARN, a time, or 'latest': the one committed last) means for `source`.
 
-    Raises NotFound, naming what there is.
+    A time means the latest point that had been made by then. Raises NotFound, naming what there is.
     """
-    points = [one for one in recovery_points(api, source, vault) if one.status in _WHOLE]
-    if point != LATEST:
+    vaults = [[one for one in found if one.status in _WHOLE] for found in _by_vault(api, source, vault)]
+    points = merged(vaults)
+    until = moment(point)
+    if until is not None and source is not None and points:
+        chosen = as_of(vaults, until)
+        if chosen is None:
+            first = points[0]
+            raise NotFound(
+                f"source {source!r} has no recovery point from {point} or before; its first one is"
+                f" {first.recovery_point_arn}"
+            )
+        return chosen
+    if point != LATEST and until is None:
         for one in points:
             if one.recovery_point_arn == point:
                 return one

@@ -42,7 +42,7 @@ def ls(
     source
         The name of the source, as 'holdfast points' shows it.
     point
-        The ARN of a recovery point, or 'latest'.
+        The ARN of a recovery point, 'latest', or a time: the latest one that had been made by then.
     vault
         Look in this vault only. By default in all.
     store

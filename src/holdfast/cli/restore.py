@@ -43,7 +43,8 @@ def restore(
     to
         The directory to restore into; it is made if it does not exist.
     point
-        The ARN of a recovery point, or 'latest': the one that was committed last.
+        The ARN of a recovery point; 'latest', the one that was committed last; or a time such as 2026-12-01 or
+        2026-12-01T10:30, the latest one that had been made by then (by the end of that day).
     vault
         Look in this vault only. By default in all.
     store

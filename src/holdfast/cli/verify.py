@@ -82,7 +82,7 @@ def verify(
     source
         Verify the recovery points of this source.
     point
-        Verify this recovery point: its ARN, or 'latest' together with --source.
+        Verify this recovery point: its ARN, or 'latest' or a time together with --source.
     all_
         Verify everything; the same as giving neither --source nor --point.
     add_parity
@@ -96,7 +96,7 @@ def verify(
     quiet
         Show no progress.
     """
-    from holdfast.agent.points import choose
+    from holdfast.agent.points import choose, moment
     from holdfast.agent.progress import shown
     from holdfast.app.connect import connect
     from holdfast.model.arn import resource_arn
@@ -106,8 +106,8 @@ def verify(
     percent = _percent(add_parity)
     if percent and (source or point):
         raise UsageError("--add-parity is for the whole store: leave --source and --point out")
-    if point == "latest" and source is None:
-        raise UsageError("--point latest needs --source")
+    if point and source is None and (point == "latest" or moment(point) is not None):
+        raise UsageError(f"--point {point} needs --source")
     tally = _Tally()
     with connect(store, os.environ, passphrase_file) as connection:
         api = connection.api
