@@ -10,7 +10,17 @@ from holdfast.app.build import System
 from holdfast.observe.logs import open_log
 from holdfast.observe.metrics import Metrics
 from tests.agent.rig import Rig
-from tests.backends import Backend
+from tests.backends import Backend, EmbeddedPlace
+
+
+@pytest.fixture
+def local_rig(tmp_path: Path) -> Iterator[Rig]:
+    """For what does not depend on the kind of store."""
+    system = System(EmbeddedPlace(tmp_path / "store").options(), Metrics(), open_log("error", stream=io.StringIO()))
+    try:
+        yield Rig(system, tmp_path)
+    finally:
+        system.close()
 
 
 @pytest.fixture

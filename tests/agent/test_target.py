@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.agent.attributes import Attributes
-from holdfast.agent.target import Target, new_file, new_special, put_in_place, set_attributes, temporary_name
+from holdfast.agent.restore_attributes import give
+from holdfast.agent.target import Target, new_file, new_special, put_in_place, temporary_name
 
 _FILE = Attributes("f", 0o100640, os.geteuid(), os.getegid(), 3, 1_600_000_000_123_456_789, 0, 0)
 
@@ -18,7 +19,11 @@ def _write(target: Target, path: str, data: bytes) -> None:
     parts = tuple(part.encode() for part in path.split("/"))
     with new_file(target.directory(parts[:-1]), parts[-1]) as fd:
         os.write(fd, data)
-        set_attributes(fd, _FILE)
+        assert give(fd, _FILE, (_FILE.uid, _FILE.gid), {})[0] == []
+
+
+def _check_given(path: str, attributes: Attributes) -> None:
+    assert give(path, attributes, (attributes.uid, attributes.gid), {})[0] == []
 
 
 def test_a_file_appears_whole_with_its_attributes(tmp_path: Path) -> None:
@@ -84,12 +89,14 @@ def test_an_empty_directory_gives_way_to_a_file_and_a_full_one_does_not(tmp_path
 def test_special_files_come_back_with_their_attributes(tmp_path: Path) -> None:
     target = Target(str(tmp_path))
     who = (os.geteuid(), os.getegid())
-    new_special(target.root, b"fifo", Attributes("p", 0o10604, *who, 0, 5_000_000_001, 0, 0), None)
-    new_special(target.root, b"link", Attributes("l", 0o120777, *who, 4, 6_000_000_001, 0, 0), b"no\xffwhere")
-    fifo = os.lstat(tmp_path / "fifo")
-    assert stat.S_ISFIFO(fifo.st_mode)
-    assert stat.S_IMODE(fifo.st_mode) == 0o604
-    assert fifo.st_mtime_ns == 5_000_000_001
+    fifo = Attributes("p", 0o10604, *who, 0, 5_000_000_001, 0, 0)
+    link = Attributes("l", 0o120777, *who, 4, 6_000_000_001, 0, 0)
+    new_special(target.root, b"fifo", fifo, None, lambda path: _check_given(path, fifo))
+    new_special(target.root, b"link", link, b"no\xffwhere", lambda path: _check_given(path, link))
+    status = os.lstat(tmp_path / "fifo")
+    assert stat.S_ISFIFO(status.st_mode)
+    assert stat.S_IMODE(status.st_mode) == 0o604
+    assert status.st_mtime_ns == 5_000_000_001
     assert os.readlink(os.fsencode(tmp_path / "link")) == b"no\xffwhere"
     assert os.lstat(tmp_path / "link").st_mtime_ns == 6_000_000_001
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo", "link"]

@@ -8,16 +8,17 @@ tree.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from holdfast.agent import cut, names
-from holdfast.agent.compare import Verdict, compare
+from holdfast.agent import cut
+from holdfast.agent.compare import Known, Verdict, compare
 from holdfast.agent.crew import ByteBudget, Crew
 from holdfast.agent.exchange import Batched, Exchange, OneByOne, listing
 from holdfast.agent.exclude import is_kind
 from holdfast.agent.job import Job, claim, give_up, unfinished
+from holdfast.agent.owners import owner_names
 from holdfast.agent.read_file import Vanished
 from holdfast.agent.replacement import require_same_tree
 from holdfast.agent.report import BackupReport, Tally
-from holdfast.agent.root import Root, recorded_root
+from holdfast.agent.root import Top, top_object
 from holdfast.agent.scan import Entry, Event, Ignored, Options, Unseen
 from holdfast.agent.source import Source, open_source
 from holdfast.agent.upload_large import LargeFiles
@@ -73,11 +74,11 @@ def _back_up(api: Api, plan: Plan, tally: Tally[BackupReport], clock: Clock) -> 
     may_be_empty = plan.allow_empty and opened.leaf is None
     events = (opened.events if may_be_empty else opened.contents)(plan.scan)
     job = claim(api, plan.vault, plan.source)
-    known = recorded_root(api, job.id)
+    known = top_object(api, job.id)
     if job.base is not None and not plan.new_root:
         _require_same_tree(api, plan, opened, job, known, tally)
     report.job_id, report.resumed, report.base_recovery_point_arn = job.id, job.resumed, job.base
-    _Run(api, plan, opened, job, tally, clock, known != opened.as_root).send(events)
+    _Run(api, plan, opened, job, tally, clock, known).send(events)
     committed = api.commit_backup_job(job.id, drop_open_uploads=True)
     report.recovery_point_arn = committed.recovery_point_arn
     report.objects_total, report.bytes_total = committed.object_count, committed.bytes
@@ -89,10 +90,11 @@ def _back_up(api: Api, plan: Plan, tally: Tally[BackupReport], clock: Clock) -> 
 
 
 def _require_same_tree(
-    api: Api, plan: Plan, source: Source, job: Job, known: Root | None, tally: Tally[BackupReport]
+    api: Api, plan: Plan, source: Source, job: Job, known: Top | None, tally: Tally[BackupReport]
 ) -> None:
     try:
-        require_same_tree(api, job.id, source, known, lambda: source.events(plan.scan), tally.warn)
+        root = None if known is None else known.root
+        require_same_tree(api, job.id, source, root, lambda: source.events(plan.scan), tally.warn)
     except InvalidState:
         if not job.resumed:
             give_up(api, job.id)
@@ -108,21 +110,24 @@ class _Run:
         job: Job,
         tally: Tally[BackupReport],
         clock: Clock,
-        top_is_stale: bool,
+        known: Top | None,
     ) -> None:
         self._api = api
         self._plan = plan
-        self._top = (source.as_root.single or names.ROOT) if top_is_stale else None
         self._job = job
         self._tally = tally
-        about = MetadataBlob(cut=cut.PARAMETERS, root=source.root)
+        self._about = MetadataBlob(cut=cut.PARAMETERS, root=source.root)
+        self._owners: set[tuple[int, int]] = set()
+        self._top: tuple[Entry, Verdict] | None = None
+        self._before = MetadataBlob() if known is None else known.about
+        self._kept = False
         exchange: Exchange = Batched(api) if plan.batches else OneByOne(api)
         self._unit = Unit()
         self._names = Names()
         self._chunk_crew = Crew("chunk", plan.chunk_threads, plan.chunk_threads)
         self._file_crew = Crew("file", plan.file_threads, plan.file_threads)
         self._small_crew = Crew("small", plan.small_threads, 2)
-        self._small = SmallFiles(exchange, job.id, tally, clock, self._hand_out_large, about)
+        self._small = SmallFiles(exchange, job.id, tally, clock, self._hand_out_large, self._about)
         self._large = LargeFiles(
             api,
             job.id,
@@ -130,7 +135,7 @@ class _Run:
             ByteBudget(BYTES_IN_FLIGHT_MAX),
             tally,
             clock,
-            about,
+            self._about,
             ask_first=job.resumed or job.base is not None,
         )
 
@@ -151,17 +156,18 @@ class _Run:
                 raise
 
     def _differences(self, events: Iterator[Event]) -> None:
-        # What is damaged in the store counts as changed: sent once more, it is whole in every recovery point. So does
-        # the top object where it records another root.
-        listed = listing(self._api, self._job.id)
-        view = ((it.name, None if it.damaged or it.name == self._top else it.metadata) for it in listed)
         counts = _Counts(self._tally)
-        for verdict, subject in compare(events, view):
+        for verdict, subject in compare(events, self._view()):
             if isinstance(subject, Entry):
+                self._owners.add((subject.status.st_uid, subject.status.st_gid))
+                if subject.is_top:
+                    self._top = subject, verdict
+                    continue
                 counts.saw(subject, verdict is Verdict.SAME)
                 if verdict is not Verdict.SAME:
                     self._changed(subject, verdict is Verdict.CHANGE)
             elif isinstance(subject, Unseen):
+                self._kept |= verdict is Verdict.UNSEEN_KEPT
                 self._tally.problem(subject.name, subject.reason, kept=verdict is Verdict.UNSEEN_KEPT)
                 if not subject.subtree:
                     self._tally.add(others=1, objects_failed=1)
@@ -169,7 +175,26 @@ class _Run:
                 self._tally.add(sockets_ignored=1)
             elif self._names.add(subject):
                 self._flush_names()
+        if self._top is not None:
+            self._send_top(*self._top, counts)
         counts.flush()
+
+    def _view(self) -> Iterator[Known]:
+        # What is damaged in the store counts as changed: sent once more, it is whole in every recovery point.
+        for one in listing(self._api, self._job.id):
+            yield one.name, None if one.damaged else one.metadata
+
+    def _send_top(self, entry: Entry, verdict: Verdict, counts: "_Counts") -> None:
+        """The top object comes last, when it is known what all owners are called. It is sent again if that changed."""
+        before, about = self._before, self._about
+        about.users, about.groups = owner_names(self._owners)
+        if self._kept:  # files of owners that were not seen today stay in the recovery point
+            about.users = dict(sorted((before.users | about.users).items()))
+            about.groups = dict(sorted((before.groups | about.groups).items()))
+        same = verdict is Verdict.SAME and _of_all(before) == _of_all(about)
+        counts.saw(entry, same)
+        if not same:
+            self._changed(entry, verdict is not Verdict.ADD)
 
     def _changed(self, entry: Entry, known: bool) -> None:
         if is_large(entry):
@@ -205,6 +230,10 @@ class _Run:
                 self._tally.warn(
                     f"{entry.name}: changed while being read; stored as read, the next backup reads it again"
                 )
+
+
+def _of_all(blob: MetadataBlob) -> tuple[object, ...]:
+    return blob.cut, blob.root, blob.users, blob.groups
 
 
 class _Counts:

@@ -57,9 +57,21 @@ def read_window(fd: int, position: int, end: int) -> tuple[memoryview, list[tupl
 
     The next window begins behind the last cut. Raises OSError.
     """
-    window = memoryview(os.pread(fd, min(WINDOW_BYTES, end - position), position))
+    window = memoryview(_read(fd, min(WINDOW_BYTES, end - position), position))
     last = position + len(window) >= end or len(window) < WINDOW_BYTES
     return window, list(cuts(window, last))
+
+
+def _read(fd: int, size: int, position: int) -> bytes:
+    data = os.pread(fd, size, position)
+    if not 0 < len(data) < size:
+        return data
+    pieces = [data]  # the file ends here, or it is one of those that give a page at a time
+    done = len(data)
+    while done < size and (piece := os.pread(fd, size - done, position + done)):
+        pieces.append(piece)
+        done += len(piece)
+    return b"".join(pieces)
 
 
 def data_stretches(fd: int, size: int) -> Iterator[tuple[int, int]]:

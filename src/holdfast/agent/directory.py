@@ -14,12 +14,15 @@ _OPEN_KEPT = 128
 
 
 class Directory:
-    """Owns one descriptor of a directory."""
+    """Owns one descriptor of a directory. The rest is what agent.target found out about it, None at first."""
 
-    __slots__ = ("fd",)
+    __slots__ = ("fd", "folds", "inherits", "listed")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self.inherits: bool | None = None
+        self.folds: bool | None = None
+        self.listed: set[bytes] = set()
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         close(self.fd)  # bound early: at the very end of the program the module `os` may be gone already

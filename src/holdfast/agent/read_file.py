@@ -1,9 +1,10 @@
 """Reads what the scanner found: a small file whole, a link's target, a directory's attributes, with what belongs to it.
 
 A file that changes while it is read is read again, a few times; if it never rests, it is stored as read, with
-attributes that make the next backup read it again. A file whose last change is younger than a tick of the file system's
-clock could change once more and keep its times, so it is read a tick later. Size in the attributes is that of the bytes
-stored.
+attributes that make the next backup read it again. A file that holds another number of bytes than its status says, but
+the same one each time, does not change: its file system makes the size up (/proc says 0, /sys a page). A file whose
+last change is younger than a tick of the file system's clock could change once more and keep its times, so it is read a
+tick later. Size in the attributes is that of the bytes stored.
 """
 
 import errno
@@ -12,7 +13,7 @@ import stat
 import time
 from dataclasses import dataclass
 
-from holdfast.agent import xattrs
+from holdfast.agent import inode_flags, xattrs
 from holdfast.agent.attributes import describe
 from holdfast.agent.scan import Entry
 from holdfast.agent.xattrs import MetadataBlob
@@ -39,12 +40,16 @@ class Grown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """One object ready to be sent. `unrest` says that the file changed while being read."""
+    """One object ready to be sent.
+
+    `unrest` says that the file changed while being read; `lost` names attributes that could not be read or do not fit.
+    """
 
     metadata: str
     data: bytes | None
     blob: bytes | None
     unrest: bool = False
+    lost: tuple[str, ...] = ()
 
 
 def read_entry(entry: Entry, clock: Clock, about: MetadataBlob) -> Whole:
@@ -55,16 +60,19 @@ def read_entry(entry: Entry, clock: Clock, about: MetadataBlob) -> Whole:
             return _read_file(entry, clock, top)
         if entry.kind == "d":
             return _read_directory(entry, top)
-        if entry.kind == "l":
-            target = os.fsencode(os.readlink(entry.leaf, dir_fd=entry.directory.fd))
-            return Whole(
-                describe(entry.status, "l", size=len(target)), target, None if top is None else xattrs.encode(top)
-            )
-        return Whole(describe(entry.status, entry.kind), None, None if top is None else xattrs.encode(top))
+        data = os.fsencode(os.readlink(entry.leaf, dir_fd=entry.directory.fd)) if entry.kind == "l" else None
+        found = xattrs.read(path_of(entry), top)
+        metadata = describe(entry.status, entry.kind, size=0 if data is None else len(data))
+        return Whole(metadata, data, found.blob, lost=found.lost)
     except OSError as error:
         if error.errno == errno.ENOENT or (error.errno == errno.EINVAL and entry.kind == "l"):
             raise Vanished(entry.name) from error
         raise
+
+
+def path_of(entry: Entry) -> str:
+    """A path of `entry` that leads through its directory's descriptor, for calls that take no descriptor."""
+    return f"/proc/self/fd/{entry.directory.fd}/{entry.leaf}"
 
 
 def open_file(entry: Entry) -> int:
@@ -109,12 +117,14 @@ def _read_file(entry: Entry, clock: Clock, top: MetadataBlob | None) -> Whole:
     try:
         before = entry.status
         attempts_left = READ_ATTEMPTS
+        last_size = 0
         while True:
             attempts_left -= 1
             began_us = begin(before, clock)
             data = _read_all(fd, before.st_size)
             after = os.fstat(fd)
-            rested = same(before, after) and len(data) == after.st_size
+            rested = same(before, after) and (len(data) == after.st_size or len(data) == last_size or not after.st_size)
+            last_size = len(data)
             if rested or not attempts_left:
                 break
             if not stat.S_ISREG(after.st_mode):
@@ -123,7 +133,8 @@ def _read_file(entry: Entry, clock: Clock, top: MetadataBlob | None) -> Whole:
             os.lseek(fd, 0, os.SEEK_SET)
         read_again = not rested or too_fresh(after, began_us)
         metadata = describe(after, "f", size=len(data), read_again=read_again)
-        return Whole(metadata, data or None, xattrs.read(fd, top), unrest=not rested)
+        found = xattrs.read(fd, top, inode_flags.read(fd))
+        return Whole(metadata, data or None, found.blob, unrest=not rested, lost=found.lost)
     finally:
         os.close(fd)
 
@@ -150,5 +161,7 @@ def _read_directory(entry: Entry, top: MetadataBlob | None) -> Whole:
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.ENOENT):
             raise Vanished(entry.name) from error
-        return Whole(metadata, None, None)  # unreadable: its name and attributes are known all the same
-    return Whole(metadata, None, xattrs.read(directory.fd, top))
+        # Unreadable: its name and attributes are known all the same.
+        return Whole(metadata, None, None if top is None else xattrs.encode(top))
+    found = xattrs.read(directory.fd, top, inode_flags.read(directory.fd))
+    return Whole(metadata, None, found.blob, lost=found.lost)

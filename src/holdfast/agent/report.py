@@ -3,6 +3,7 @@
 Threads add under one lock, in whole batches, never per byte.
 """
 
+from collections.abc import Sequence
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -53,6 +54,8 @@ class BackupReport(msgspec.Struct):
     """Contents that travelled to the service."""
     bytes_skipped: int = 0
     """Contents of changed files that did not travel, because the service held those chunks already."""
+    attributes_lost: int = 0
+    """Files whose contents are there, but not all of their attributes; each is one of the problems, too."""
     problems_total: int = 0
     problems: list[Problem] = []
     warnings: list[str] = []
@@ -78,6 +81,8 @@ class RestoreReport(msgspec.Struct):
     bytes_written: int = 0
     missing: list[str] = []
     damaged_total: int = 0
+    attributes_lost: int = 0
+    """Files whose contents are there, but not all of their attributes; each is one of the problems, too."""
     problems_total: int = 0
     problems: list[Problem] = []
     warnings: list[str] = []
@@ -106,6 +111,11 @@ class Tally(Generic[R]):
             self.report.problems_total += 1
             if len(self.report.problems) < PROBLEMS_NAMED_MAX:
                 self.report.problems.append(Problem(path, reason, kept))
+
+    def attributes(self, path: str, lost: Sequence[str]) -> None:
+        """Name a file that was handled but for these attributes."""
+        self.problem(path, f"its contents are there, but not all its attributes: {', '.join(lost)}")
+        self.add(attributes_lost=1)
 
     def warn(self, text: str) -> None:
         """Say something that does not make the run fail."""

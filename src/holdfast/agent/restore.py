@@ -5,13 +5,14 @@ not grow with the tree. Directories stay open to their owner alone until all tha
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 from holdfast.agent.attributes import Attributes
 from holdfast.agent.crew import ByteBudget, Crew
-from holdfast.agent.directory import Directory
 from holdfast.agent.exchange import Batched, Exchange, OneByOne, Stored
+from holdfast.agent.owners import Owners
 from holdfast.agent.report import RestoreReport, Tally
+from holdfast.agent.restore_attributes import AttributeWriter
+from holdfast.agent.restore_directories import Directories
 from holdfast.agent.restore_large import LargeRestores
 from holdfast.agent.restore_links import Links, link
 from holdfast.agent.restore_small import (
@@ -22,8 +23,9 @@ from holdfast.agent.restore_small import (
     SmallRestores,
     named,
 )
+from holdfast.agent.root import top_object
 from holdfast.agent.selection import Selection
-from holdfast.agent.target import PRIVATE_MODE, Target, set_attributes
+from holdfast.agent.target import Target
 from holdfast.agent.wanted import Wanted, interpret
 from holdfast.client.api import Api
 from holdfast.model.clock import Clock
@@ -37,12 +39,16 @@ WAITING_MAX = 5000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to restore, and where. `paths` are relative to the source; none means all of it."""
+    """What to restore, and where. `paths` are relative to the source; none means all of it.
+
+    With `numeric_owner`, owners keep their numbers; else they become the users of the same names, where there are any.
+    """
 
     recovery_point_arn: str
     to: str
     paths: tuple[str, ...] = ()
     batches: bool = True
+    numeric_owner: bool = False
     small_threads: int = 2
     file_threads: int = 3
     chunk_threads: int = 4
@@ -58,14 +64,23 @@ def restore(api: Api, plan: Plan, tally: Tally[RestoreReport], clock: Clock) -> 
     except OSError as error:
         raise InvalidInput(f"{plan.to} cannot be written to: {error.strerror}; name another directory") from error
     job_id = api.start_restore_job(plan.recovery_point_arn)
-    _Run(api, plan, job_id, target, tally, clock).write()
+    top = None if plan.numeric_owner else top_object(api, job_id)
+    owners = Owners({}, {}) if top is None else Owners(top.about.users, top.about.groups)
+    _Run(api, plan, job_id, target, owners, tally, clock).write()
     api.complete_restore_job(job_id)
     report.seconds = (clock.now_us() - began_us) / 1e6
 
 
 class _Run:
     def __init__(
-        self, api: Api, plan: Plan, job_id: str, target: Target, tally: Tally[RestoreReport], clock: Clock
+        self,
+        api: Api,
+        plan: Plan,
+        job_id: str,
+        target: Target,
+        owners: Owners,
+        tally: Tally[RestoreReport],
+        clock: Clock,
     ) -> None:
         self._api = api
         self._plan = plan
@@ -74,17 +89,17 @@ class _Run:
         self._tally = tally
         self._clock = clock
         self._links = Links()
-        self._unit = _Unit()
-        self._open: list[tuple[str, tuple[bytes, ...], Attributes]] = []
         self._later: list[Wanted] = []
         self._chunk_crew = Crew("chunk", plan.chunk_threads, plan.chunk_threads)
         self._file_crew = Crew("file", plan.file_threads, plan.file_threads)
         self._small_crew = Crew("small", plan.small_threads, 2)
         exchange: Exchange = Batched(api) if plan.batches else OneByOne(api)
-        self._small = SmallRestores(exchange, job_id, self._links, tally)
+        self._attributes = AttributeWriter(owners, tally)
+        self._small = SmallRestores(exchange, job_id, self._links, self._attributes, tally)
+        self._units = _Units(self._small, self._small_crew)
         budget = ByteBudget(BYTES_IN_FLIGHT_MAX)
-        self._large = LargeRestores(api, job_id, self._chunk_crew, budget, self._links, tally)
-        self._parent: tuple[tuple[bytes, ...], Directory] = ((), target.root)
+        self._large = LargeRestores(api, job_id, self._chunk_crew, budget, self._links, self._attributes, tally)
+        self._directories = Directories(api, job_id, target, self._attributes, tally, self._units.add)
 
     def write(self) -> None:
         """Everything selected is written, or named in the report, on return."""
@@ -95,7 +110,7 @@ class _Run:
             try:
                 for stored in selection.objects():
                     self._place(stored)
-                    if len(self._open) >= WAITING_MAX or len(self._later) >= WAITING_MAX:
+                    if max(self._directories.waiting, len(self._later)) >= WAITING_MAX:
                         self._settle(stored.name)
                 self._settle(None)
             except BaseException as error:
@@ -113,46 +128,27 @@ class _Run:
 
     def _hand_out(self, stored: Stored, attributes: Attributes, foreign: bool, parts: tuple[bytes, ...]) -> None:
         if attributes.kind == "d":
-            directory = self._target.make(parts, PRIVATE_MODE)
-            self._open.append((stored.name, parts, attributes))
+            self._directories.place(stored, attributes, parts)
             self._tally.add(directories=1)
-            if stored.blob_bytes:
-                self._add(Wanted(stored, attributes, foreign, directory, b""))
             return
-        one = Wanted(stored, attributes, foreign, self._directory(parts[:-1]), parts[-1])
+        directory = self._directories.reach(parts[:-1], foreign=foreign)
+        one = Wanted(stored, attributes, foreign, directory, parts[-1])
         if self._links.is_later(one, parts):
             self._later.append(one)
         elif attributes.kind == "f" and stored.size > SMALL_BYTES_MAX:
             self._file_crew.submit(lambda: named(self._tally, one.name, lambda: self._large.write(one)))
         else:
-            self._add(one)
-
-    def _directory(self, parts: tuple[bytes, ...]) -> Directory:
-        if self._parent[0] != parts:
-            self._parent = (parts, self._target.directory(parts))
-        return self._parent[1]
-
-    def _add(self, one: Wanted) -> None:
-        if self._unit.add(one):
-            self._flush()
-
-    def _flush(self) -> None:
-        unit, self._unit = self._unit, _Unit()
-        if unit.wanted:
-            self._small_crew.submit(lambda: self._small.write(unit.wanted))
+            self._units.add(one)
 
     def _settle(self, reached: str | None) -> None:
         """All handed out is written; then links are made, and directories that lie before `reached` are closed."""
-        self._flush()
+        self._units.flush()
         self._small_crew.drain()
         self._file_crew.drain()
         later, self._later = self._later, []
         for one in later:
             self._link(one)
-        done = [one for one in self._open if _lies_before(one[0], one[1], reached)]
-        self._open = [one for one in self._open if not _lies_before(one[0], one[1], reached)]
-        for name, parts, attributes in reversed(done):
-            named(self._tally, name, partial(self._close, parts, attributes))
+        self._directories.close(reached)
 
     def _link(self, one: Wanted) -> None:
         first = self._links.first(one)
@@ -163,24 +159,33 @@ class _Run:
             except OSError:
                 directory = None
             if directory is not None and link(directory, parts[-1], identity, one):
-                self._tally.add(hard_links=1, objects_done=1)
+                counter = {"f": "hard_links", "l": "links"}.get(one.attributes.kind, "others")
+                self._tally.add(objects_done=1, **{counter: 1})
                 return
         if one.stored.size > SMALL_BYTES_MAX:
             named(self._tally, one.name, lambda: self._large.write(one))
         else:
             self._small.write([one])
 
-    def _close(self, parts: tuple[bytes, ...], attributes: Attributes) -> None:
-        if parts or not self._plan.paths:
-            set_attributes(self._target.existing(parts).fd, attributes)
 
+class _Units:
+    """Hands out small objects a unit at a time."""
 
-def _lies_before(name: str, parts: tuple[bytes, ...], reached: str | None) -> bool:
-    """Whether nothing more will come for the directory `name` once the names have reached `reached` (None: the end)."""
-    if reached is None:
-        return True
-    # '0' follows '/': a name from there on lies behind all that the directory holds. The root holds everything.
-    return parts != () and name + "0" <= reached
+    def __init__(self, small: SmallRestores, crew: Crew) -> None:
+        self._small = small
+        self._crew = crew
+        self._unit = _Unit()
+
+    def add(self, one: Wanted) -> None:
+        """Take `one` in."""
+        if self._unit.add(one):
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand out what was taken in."""
+        unit, self._unit = self._unit, _Unit()
+        if unit.wanted:
+            self._crew.submit(lambda: self._small.write(unit.wanted))
 
 
 class _Unit:

@@ -10,8 +10,9 @@ from threading import Condition
 
 from holdfast.agent.crew import ByteBudget, Crew
 from holdfast.agent.report import RestoreReport, Tally
+from holdfast.agent.restore_attributes import AttributeWriter
 from holdfast.agent.restore_links import Links
-from holdfast.agent.restore_small import finish_file, write_at
+from holdfast.agent.restore_small import write_at
 from holdfast.agent.target import new_file
 from holdfast.agent.wanted import Wanted
 from holdfast.client.answers import ListedChunk
@@ -24,7 +25,14 @@ class LargeRestores:
     """Writes large files; `write` may run in several threads at once."""
 
     def __init__(
-        self, api: Api, job_id: str, chunks: Crew, budget: ByteBudget, links: Links, tally: Tally[RestoreReport]
+        self,
+        api: Api,
+        job_id: str,
+        chunks: Crew,
+        budget: ByteBudget,
+        links: Links,
+        attributes: AttributeWriter,
+        tally: Tally[RestoreReport],
     ) -> None:
         self.api = api
         self.job_id = job_id
@@ -32,18 +40,21 @@ class LargeRestores:
         self.budget = budget
         self.tally = tally
         self._links = links
+        self._attributes = attributes
 
     def write(self, one: Wanted) -> None:
         """Fetch and write one file. Raises OSError, Damaged, or the service's errors."""
-        blob = None
+        stored_blob = None
         if one.stored.blob_bytes:
             found = self.api.get_object_metadata(self.job_id, one.stored.token).metadata_blob
-            blob = None if found is None else bytes(found)
+            stored_blob = None if found is None else bytes(found)
+        blob = self._attributes.decoded(one, stored_blob)
         with new_file(one.directory, one.leaf) as fd:
             os.ftruncate(fd, one.attributes.size)
             _Download(self, one, fd).run()
-            finish_file(self.tally, one, fd, blob)
-            self._links.written(one, fd)
+            given = self._attributes.give(one, fd, blob)
+            self._links.written(one, given[1])
+        self._attributes.placed(one, given, blob)
         self.tally.add(files=1, objects_done=1)
 
 

@@ -1,7 +1,7 @@
-"""Hard links: the first name of a group is restored as a file, the others are linked to it.
+"""Hard links, of whatever kind of file: the first name of a group is restored by itself, the others are linked to it.
 
-Only when contents are equal: names of one group were separate objects, and the file may have changed between two of
-them. Links are made when all files handed out so far are written. A link that cannot be made becomes a copy.
+Only when kind and contents are equal: names of one group were separate objects, and the file may have changed between
+two of them. Links are made when all files handed out so far are written. A link that cannot be made becomes a copy.
 """
 
 import os
@@ -21,6 +21,7 @@ GROUPS_REMEMBERED_MAX = 200_000
 @dataclass(slots=True)
 class _First:
     parts: tuple[bytes, ...]
+    kind: str
     summary: str
     identity: tuple[int, int] | None = None
 
@@ -35,23 +36,22 @@ class Links:
     def is_later(self, one: Wanted, parts: tuple[bytes, ...]) -> bool:
         """Whether another name of the same file was seen before; else this one is remembered as the first."""
         group = one.attributes.link
-        if group is None or one.attributes.kind != "f":
+        if group is None or one.attributes.kind == "d":
             return False
         with self._lock:
             first = self._groups.get(group)
             if first is not None:
-                return first.summary == one.stored.summary
-            self._groups[group] = _First(parts, one.stored.summary)
+                return first.kind == one.attributes.kind and first.summary == one.stored.summary
+            self._groups[group] = _First(parts, one.attributes.kind, one.stored.summary)
             if len(self._groups) > GROUPS_REMEMBERED_MAX:
                 self._groups.popitem(last=False)
         return False
 
-    def written(self, one: Wanted, fd: int) -> None:
-        """A first name is complete; `fd` is its file."""
+    def written(self, one: Wanted, status: os.stat_result) -> None:
+        """A first name is complete; `status` is that of its file."""
         group = one.attributes.link
         if group is None:
             return
-        status = os.fstat(fd)
         with self._lock:
             first = self._groups.get(group)
             if first is not None and first.identity is None:

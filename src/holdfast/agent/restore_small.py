@@ -10,14 +10,15 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from holdfast.agent import xattrs
 from holdfast.agent.exchange import Exchange
 from holdfast.agent.report import RestoreReport, Tally
+from holdfast.agent.restore_attributes import AttributeWriter
 from holdfast.agent.restore_links import Links
-from holdfast.agent.target import new_file, new_special, set_attributes
+from holdfast.agent.target import new_file, new_special
 from holdfast.agent.wanted import Wanted
+from holdfast.agent.xattrs import MetadataBlob
 from holdfast.model import checksum
-from holdfast.model.errors import Damaged, HoldfastError, Internal, InvalidInput, Unavailable
+from holdfast.model.errors import Damaged, HoldfastError, Internal, Unavailable
 from holdfast.model.limits import MIB
 from holdfast.wire.batch import GetRecord
 
@@ -34,10 +35,13 @@ _DAMAGE = (Damaged, Internal)
 class SmallRestores:
     """Writes units; `write` may run in several threads at once."""
 
-    def __init__(self, exchange: Exchange, job_id: str, links: Links, tally: Tally[RestoreReport]) -> None:
+    def __init__(
+        self, exchange: Exchange, job_id: str, links: Links, attributes: AttributeWriter, tally: Tally[RestoreReport]
+    ) -> None:
         self._exchange = exchange
         self._job_id = job_id
         self._links = links
+        self._attributes = attributes
         self._tally = tally
 
     def write(self, unit: Sequence[Wanted]) -> None:
@@ -81,16 +85,17 @@ class SmallRestores:
         if checksum.encode(summary) != one.stored.summary:
             raise Damaged("its contents do not have the checksum of the object")
         kind = one.attributes.kind
+        if kind == "d":
+            self._attributes.hold(one.name, record.metadata_blob)
+            return
+        blob = self._attributes.decoded(one, record.metadata_blob)
         if kind == "f":
-            self._write_file(one, record)
-        elif kind == "l":
-            new_special(one.directory, one.leaf, one.attributes, b"".join(data for _, data in record.chunks))
-        elif kind == "d":
-            set_xattrs(self._tally, one, one.directory.fd, record.metadata_blob)
+            given = self._write_file(one, record, blob)
         else:
-            new_special(one.directory, one.leaf, one.attributes, None)
+            given = self._write_special(one, record, blob)
+        self._attributes.placed(one, given, blob)
 
-    def _write_file(self, one: Wanted, record: GetRecord) -> None:
+    def _write_file(self, one: Wanted, record: GetRecord, blob: MetadataBlob) -> tuple[list[str], os.stat_result]:
         with new_file(one.directory, one.leaf) as fd:
             end = 0
             for index, data in record.chunks:
@@ -98,8 +103,20 @@ class SmallRestores:
                 end = write_at(fd, data, at, one)
             if end != one.attributes.size:
                 os.ftruncate(fd, one.attributes.size)
-            finish_file(self._tally, one, fd, record.metadata_blob)
-            self._links.written(one, fd)
+            given = self._attributes.give(one, fd, blob)
+            self._links.written(one, given[1])
+        return given
+
+    def _write_special(self, one: Wanted, record: GetRecord, blob: MetadataBlob) -> tuple[list[str], os.stat_result]:
+        given: list[tuple[list[str], os.stat_result]] = []
+
+        def finish(path: str) -> None:
+            given.append(self._attributes.give(one, path, blob))
+            self._links.written(one, given[0][1])
+
+        target = b"".join(data for _, data in record.chunks) if one.attributes.kind == "l" else None
+        new_special(one.directory, one.leaf, one.attributes, target, finish)
+        return given[0]
 
 
 def write_at(fd: int, data: bytes | bytearray | memoryview, position: int, one: Wanted) -> int:
@@ -111,30 +128,6 @@ def write_at(fd: int, data: bytes | bytearray | memoryview, position: int, one: 
     while written < len(data):
         written += os.pwrite(fd, memoryview(data)[written:], position + written)
     return end
-
-
-def finish_file(tally: Tally[RestoreReport], one: Wanted, fd: int, blob: bytes | None) -> None:
-    """The attributes of a file whose contents are written. Raises OSError."""
-    if blob is None:
-        set_attributes(fd, one.attributes)
-        return
-    # Capabilities are lost when the owner changes, times when attributes do: owner first, times last.
-    set_attributes(fd, one.attributes)
-    set_xattrs(tally, one, fd, blob)
-    os.utime(fd, ns=(one.attributes.mtime_ns, one.attributes.mtime_ns))
-
-
-def set_xattrs(tally: Tally[RestoreReport], one: Wanted, fd: int, blob: bytes | None) -> None:
-    """The extended attributes in a metadata blob; a warning for those that cannot be set here."""
-    if blob is None:
-        return
-    try:
-        failed = xattrs.apply(fd, xattrs.decode(blob))
-    except InvalidInput as foreign:
-        tally.warn(f"{one.name}: {foreign.message}")
-        return
-    if failed:
-        tally.warn(f"{one.name}: could not set {', '.join(failed)}")
 
 
 def named(tally: Tally[RestoreReport], name: str, write: Callable[[], None]) -> bool:

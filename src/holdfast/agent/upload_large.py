@@ -11,7 +11,7 @@ import os
 import stat
 from threading import Condition, Lock
 
-from holdfast.agent import cut, xattrs
+from holdfast.agent import cut, inode_flags, xattrs
 from holdfast.agent.attributes import describe
 from holdfast.agent.crew import ByteBudget, Crew
 from holdfast.agent.read_file import Vanished, begin, open_file, same, too_fresh
@@ -21,6 +21,7 @@ from holdfast.agent.xattrs import MetadataBlob
 from holdfast.client.api import Api
 from holdfast.model import checksum
 from holdfast.model.clock import Clock
+from holdfast.model.limits import CHUNK_INDEX_MAX
 
 READ_ATTEMPTS = 2
 SENT_REMEMBERED_MAX = 200_000
@@ -66,12 +67,15 @@ class LargeFiles:
                 upload = _Upload(self, entry.name)
                 size = upload.send(fd, before.st_size)
                 after = os.fstat(fd)
-                rested = same(before, after) and size == after.st_size
+                rested = same(before, after) and (size == after.st_size or not after.st_size)
                 if rested or not attempts_left:
                     break
             read_again = not rested or too_fresh(after, began_us)
             about = self._about if entry.is_top else None
-            upload.complete(describe(after, "f", size=size, read_again=read_again), xattrs.read(fd, about))
+            found = xattrs.read(fd, about, inode_flags.read(fd))
+            if found.lost:
+                self.tally.attributes(entry.name, found.lost)
+            upload.complete(describe(after, "f", size=size, read_again=read_again), found.blob)
             return not rested
         finally:
             os.close(fd)
@@ -100,9 +104,12 @@ class _Upload:
         self._number = 0
 
     def send(self, fd: int, size: int) -> int:
-        """Sends the first `size` bytes but holes; the size really found, where the file ended early. Raises OSError."""
+        """Sends the first `size` bytes but holes; the size really found, where the file ended early. Raises OSError.
+
+        A file of size 0 is as long as it turns out to be (/proc).
+        """
         try:
-            for start, end in cut.data_stretches(fd, size):
+            for start, end in cut.data_stretches(fd, size) if size else ((0, CHUNK_INDEX_MAX),):
                 position = start
                 while position < end:
                     covered = self._send_window(fd, position, end)

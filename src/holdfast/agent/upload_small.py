@@ -85,17 +85,24 @@ class SmallFiles:
 
     def send(self, unit: Unit) -> None:
         """Read and store the entries of `unit`. What cannot be read is named in the report."""
-        records = []
+        records: list[PutRecord] = []
         size = 0
         for entry in unit.entries:
             record = self._record(entry, entry.name in unit.known)
             if record is not None:
                 records.append(record)
-                size += len(record.data or b"")
+                size += len(record.data or b"") + len(record.metadata_blob or b"")
+                if size >= UNIT_BYTES_MAX:  # files have grown, or have large attributes
+                    self._put(records, unit.known)
+                    records, size = [], 0
+        self._put(records, unit.known)
+
+    def _put(self, records: list[PutRecord], known: set[str]) -> None:
         if records:
             self._exchange.put(self._job_id, records)
-        new = sum(record.name not in unit.known for record in records)
-        self._tally.add(objects_sent=len(records), objects_new=new, bytes_read=size, bytes_sent=size)
+            size = sum(len(record.data or b"") for record in records)
+            new = sum(record.name not in known for record in records)
+            self._tally.add(objects_sent=len(records), objects_new=new, bytes_read=size, bytes_sent=size)
 
     def delete(self, names: list[str]) -> None:
         """Take these names out of the job view."""
@@ -118,6 +125,8 @@ class SmallFiles:
             return None
         if whole.unrest:
             self._tally.warn(f"{entry.name}: changed while being read; stored as read, the next backup reads it again")
+        if whole.lost:
+            self._tally.attributes(entry.name, whole.lost)
         # The signed hash of the request vouches for the bytes of the whole unit.
         return PutRecord(entry.name, whole.metadata, whole.data, None, whole.blob)
 

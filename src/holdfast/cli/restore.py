@@ -17,6 +17,7 @@ def restore(
     vault: str | None = None,
     store: Path | None = None,
     passphrase_file: PassphraseFile = None,
+    numeric_owner: Annotated[bool, Parameter(name="--numeric-owner", negative=())] = False,
     batch: Annotated[bool, Parameter(name="--batch", negative="--no-batch")] = True,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
     json: Annotated[bool, Parameter(name="--json", negative=())] = False,
@@ -24,7 +25,8 @@ def restore(
     """Restore a recovery point of a source, whole or in part.
 
     Every chunk is verified. Each file takes its place only when it is whole; existing files of the same name are
-    replaced, others stay. Nothing is ever written outside --to. Owners are restored when run as root.
+    replaced, others stay. Nothing is ever written outside --to. Owners are restored when run as root. A directory --to
+    that is there already keeps its own attributes; what a target does not take of others is named.
 
     Examples:
 
@@ -49,6 +51,9 @@ def restore(
         Look in this vault only. By default in all.
     store
         Open the store in this directory inside this process, instead of using an endpoint.
+    numeric_owner
+        Give files to the user and group of the recorded numbers. By default to those of the recorded names, where they
+        exist here.
     batch
         Fetch many small files in one request.
     quiet
@@ -72,7 +77,7 @@ def restore(
         try:
             chosen = choose(api, source, point, vault)
             warn_of_points_ahead([chosen])
-            plan = agent.Plan(chosen.recovery_point_arn, to, paths, batch)
+            plan = agent.Plan(chosen.recovery_point_arn, to, paths, batch, numeric_owner)
             with shown("restore", lambda: restore_line(tally.report), quiet=quiet or json):
                 agent.restore(api, plan, tally, SystemClock())
         except (HoldfastError, KeyboardInterrupt) as error:

@@ -14,6 +14,8 @@ METADATA_BLOB_BYTES_MAX = 4 * MIB
 METADATA_STRING_BYTES_MAX = 256
 OBJECT_NAME_BYTES_MAX = 4096
 CHUNK_INDEX_MAX = 2**63 - 1
+OWNER_NAMES_BYTES_MAX = 1 * MIB
+"""Of a metadata blob, for the names of users, and as much for those of groups; ids beyond that stay numbers."""
 
 # Lists
 PAGE_RESULTS_MAX = 100
