@@ -29,6 +29,7 @@ def test_metrics_are_only_on_the_address_for_those_who_watch_and_health_is_on_bo
         assert ask(f"{ops}/health/ready")[0] == ask(f"{service.url}/health/ready")[0] == 200
         page = ask(f"{ops}/metrics")[1]
         assert "holdfast_connections" in page
+        assert "holdfast_deduplicated_bytes_total" in page
         assert ask(f"{service.url}/metrics")[0] == 403
         status, answer = ask(f"{ops}/backup-vaults/")
         assert status == 404

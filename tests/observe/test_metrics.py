@@ -51,3 +51,23 @@ def test_the_page_is_only_what_somebody_would_ask_for():
     metrics.request("PutChunk", 200, 0.01, 5, 7)
     metrics.group_committed(4, 0.001)
     assert b"_created" not in metrics.page()
+
+
+def test_what_everyone_may_read_is_the_same_for_a_chunk_that_is_held_and_one_that_is_new():
+    pages = []
+    for is_held in (False, True):
+        metrics = Metrics()
+        if is_held:
+            metrics.chunk_deduplicated(1000)
+            metrics.group_committed(1, 0.002)
+        else:
+            metrics.chunk_stored(1000, 300)
+            metrics.group_committed(1, 0.03)
+        metrics.request("PutChunk", 200, 0.001 if is_held else 0.03, 1000, 80)
+        metrics.watch("holdfast_connections", "Connections", lambda: 3)
+        metrics.watch("holdfast_packs_of_tomorrow", "Packs", lambda held=is_held: float(held))
+        pages.append(metrics.page(for_everyone=True))
+        assert b"holdfast_packs_of_tomorrow" in metrics.page()
+    assert pages[0] == pages[1]
+    assert b'holdfast_requests_total{operation="PutChunk",status="200"} 1.0' in pages[0]
+    assert b"holdfast_connections 3.0" in pages[0]

@@ -209,6 +209,18 @@ def test_a_handler_that_breaks_is_a_500_without_details_and_a_traceback_in_the_l
     assert defect["request_id"] == reply.headers["x-amzn-requestid"]
 
 
+def test_the_open_page_shows_nothing_that_depends_on_what_the_store_holds(start: Start):
+    live = start()
+    live.metrics.chunk_deduplicated(1000)
+    client = http.client.HTTPConnection("127.0.0.1", live.port)
+    client.request("GET", "/metrics")
+    page = client.getresponse().read()
+    client.close()
+    assert b"holdfast_requests" in page
+    for family in (b"deduplicated", b"stored", b"compressed", b"chunk_bytes", b"seconds_sum", b"seconds_bucket"):
+        assert family not in page
+
+
 def test_health_and_numbers_need_no_credentials(start: Start):
     live = start()
     client = http.client.HTTPConnection("127.0.0.1", live.port)

@@ -185,7 +185,7 @@ async def _serve(
     health = Health(not_ready, metrics, shows_metrics=listeners.ops is None)
     ops = None
     if listeners.ops is not None:
-        ops = OpsDoor(listeners.ops, OpsFace(Health(not_ready, metrics)))
+        ops = OpsDoor(listeners.ops, OpsFace(Health(not_ready, metrics, for_everyone=False)))
     bodies = BodyOptions(body_budget_bytes=options.body_budget_bytes, answer_budget_bytes=options.body_budget_bytes)
     face = Face(system.gateway, health, threads, bodies, metrics, options.trusted_proxies)
     slots = SlotOptions(per_address_max=options.connections_per_address, trusted=options.trusted_proxies)

@@ -5,16 +5,42 @@ children are looked up in a plain dictionary, since prometheus-client's own look
 Names and units follow Prometheus: base units, `_total` for counters.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter, Histogram
+    from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 
     from holdfast.observe.worker_numbers import WorkerNumbers
 
 _LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
+
+
+FOR_EVERYONE = frozenset(
+    {
+        "holdfast_requests", "holdfast_received_bytes", "holdfast_sent_bytes", "holdfast_early_answers",
+        "holdfast_refused_connections", "holdfast_connections", "holdfast_body_room_bytes",
+        "holdfast_answer_room_bytes", "holdfast_bodies_in_flight", "holdfast_dropped_log_lines", "holdfast_workers",
+        "holdfast_worker_starts", "holdfast_oldest_verification_timestamp_seconds", "holdfast_packs_due",
+        "holdfast_damaged_chunks",
+    }
+)  # fmt: skip
+"""What a page shows that anyone may read: numbers that are the same whether the store held a chunk before or not.
+
+What is saved by deduplication, what is written, and how long a request took inside tell a writer whether another source
+has the file that the writer guessed. A number that is not named here is on the operator's page alone.
+"""
+
+
+class _ForEveryone:
+    """A registry of the families that anyone may read."""
+
+    def __init__(self, registry: "CollectorRegistry") -> None:
+        self._registry = registry
+
+    def collect(self) -> "Iterator[Metric]":
+        return (family for family in self._registry.collect() if family.name in FOR_EVERYONE)
 
 
 class Metrics:
@@ -135,11 +161,13 @@ class Metrics:
         if self._workers is not None:
             self._workers.sample()
 
-    def page(self) -> bytes:
-        """Everything in Prometheus' text format; its type is `content_type`."""
+    def page(self, *, for_everyone: bool = False) -> bytes:
+        """Everything, or what strangers may know, in Prometheus' text format; its type is `content_type`."""
         from prometheus_client.exposition import generate_latest
 
-        registry = self._registry if self._workers is None else self._workers.registry()
+        registry: Any = self._registry if self._workers is None else self._workers.registry()
+        if for_everyone:
+            registry = _ForEveryone(registry)
         # The times of creation of every counter would double the page, and nobody asks for them.
         lines = generate_latest(registry).splitlines(keepends=True)
         return b"".join(line for line in lines if b"_created" not in line)

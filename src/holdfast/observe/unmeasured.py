@@ -37,6 +37,6 @@ class Unmeasured(Metrics):
     def sample(self) -> None:
         pass
 
-    def page(self) -> bytes:
+    def page(self, *, for_everyone: bool = False) -> bytes:  # noqa: ARG002 - the signature of what it stands for
         """Of nothing."""
         return b""

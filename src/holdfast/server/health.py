@@ -12,7 +12,16 @@ _UNCACHED = (b"cache-control", b"no-store")
 class Health:
     """Answers `/health/live`, `/health/ready` and `/metrics`; `not_ready` says in a word why not."""
 
-    def __init__(self, not_ready: Callable[[], str | None], metrics: Metrics, *, shows_metrics: bool = True) -> None:
+    def __init__(
+        self,
+        not_ready: Callable[[], str | None],
+        metrics: Metrics,
+        *,
+        shows_metrics: bool = True,
+        for_everyone: bool = True,
+    ) -> None:
+        """`for_everyone`: strangers may ask, who are shown no number that tells what the store holds."""
+        self._for_everyone = for_everyone
         self._not_ready = not_ready
         self._metrics = metrics
         self._pages: dict[bytes, Callable[[], Response]] = {
@@ -39,4 +48,8 @@ class Health:
         return Response(503, (_TEXT, _UNCACHED, (b"retry-after", b"1")), f"not ready: {reason}\n".encode())
 
     def _numbers(self) -> Response:
-        return Response(200, ((b"content-type", self._metrics.content_type), _UNCACHED), self._metrics.page())
+        return Response(
+            200,
+            ((b"content-type", self._metrics.content_type), _UNCACHED),
+            self._metrics.page(for_everyone=self._for_everyone),
+        )
