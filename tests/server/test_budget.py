@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from holdfast.model.errors import Unavailable
-from holdfast.server.budget import ByteBudget, Room
+from holdfast.server.budget import ByteBudget, Pressure, Room, Transfer, slowest
 
 
 async def settle() -> None:
@@ -94,3 +94,57 @@ def test_a_room_that_does_not_become_free_in_time_is_unavailable():
         assert (budget.bytes_taken, budget.holders) == (0, 0)
 
     asyncio.run(scenario())
+
+
+def test_an_address_that_holds_much_keeps_no_other_one_waiting():
+    async def scenario() -> list[str]:
+        budget, order = ByteBudget(100), []
+
+        async def take(owner: str, size: int) -> None:
+            await budget.take(size, owner)
+            order.append(owner)
+
+        for _ in range(5):
+            await budget.take(20, "greedy")
+        waiting = [asyncio.create_task(take("greedy", 20)) for _ in range(3)]
+        await settle()
+        waiting += [asyncio.create_task(take("modest", 20)), asyncio.create_task(take("other", 20))]
+        await settle()
+        for _ in range(5):
+            budget.give(20, "greedy")
+            await settle()
+        await asyncio.gather(*waiting)
+        return order
+
+    assert asyncio.run(scenario()) == ["modest", "other", "greedy", "greedy", "greedy"]
+
+
+def test_the_slowest_of_those_that_are_too_slow_is_cut_off():
+    pressure = Pressure(grace_seconds=10, rate_min=1000)
+    young, quick, slow, slower = (
+        Transfer(began, lambda moved=moved: moved, lambda: None)
+        for began, moved in ((95, 0), (0, 200_000), (0, 90_000), (50, 40_000))
+    )
+    assert slowest([young, quick, slow, slower], 100, pressure) is slower
+    assert slowest([young, quick, slow], 100, pressure) is slow
+    assert slowest([young, quick], 100, pressure) is None
+    assert slowest([], 100, pressure) is None
+
+
+def test_a_slow_transfer_is_cut_off_only_where_others_wait():
+    async def scenario() -> list[str]:
+        budget, cut = ByteBudget(10, Pressure(0.01, 0, 1)), []
+        first, second = Room(budget, 5), Room(budget, 5)
+        await first.enter(8)
+
+        def end() -> None:
+            cut.append("first")
+            first.leave()
+
+        first.moving(lambda: 0, end)
+        await asyncio.sleep(0.05)
+        assert cut == []
+        await second.enter(8)
+        return cut
+
+    assert asyncio.run(scenario()) == ["first"]

@@ -11,19 +11,19 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
-from holdfast.model.errors import HoldfastError, InvalidInput, Transient, UnreadableBody
+from holdfast.model.errors import HoldfastError, InvalidInput, Transient, Unavailable, UnreadableBody
 from holdfast.model.limits import BODY_IDLE_SECONDS_MAX, KIB, MIB
-from holdfast.model.networks import Networks
+from holdfast.model.networks import Networks, site_of
 from holdfast.observe.metrics import Metrics
-from holdfast.server.budget import ByteBudget, Room
+from holdfast.server.budget import ByteBudget, Pressure, Room
 from holdfast.server.early import may_answer_early
-from holdfast.server.exchange import PROVEN
+from holdfast.server.exchange import CARRIER, PROVEN, Exchange
 from holdfast.server.gateway import Admitted, Gateway
 from holdfast.server.health import Health
 from holdfast.server.trace import client_address
@@ -38,6 +38,8 @@ READ_AWAY_BYTES_MAX = 16 * MIB
 READ_AWAY_SECONDS_MAX = 15
 READ_AWAY_IDLE_SECONDS_MAX = 2
 _LENGTH_DIGITS_MAX = 18
+
+_GIVES_WAY = Unavailable("the body came too slowly while others waited for its memory: try again, or send less")
 
 NO_NETWORKS = Networks()
 
@@ -54,7 +56,9 @@ class BodyOptions:
     """A request that waits longer for room is answered 503, before its client's own 60 seconds are over."""
     body_seconds_base: float = BODY_IDLE_SECONDS_MAX
     body_rate_min: int = 64 * KIB
-    """Bytes per second that a body must keep up, beyond the base."""
+    """Bytes per second that a body must keep up, beyond the base; and that an answer must be read at."""
+    answer_seconds_base: float = BODY_IDLE_SECONDS_MAX
+    pressure: Pressure = field(default_factory=Pressure)
 
 
 class Face:
@@ -76,8 +80,8 @@ class Face:
         self._threads = threads
         self._options = options
         largest = gateway.limits.largest
-        self._bodies = ByteBudget(max(options.body_budget_bytes, largest))
-        self._answers = ByteBudget(max(options.answer_budget_bytes, largest))
+        self._bodies = ByteBudget(max(options.body_budget_bytes, largest), options.pressure)
+        self._answers = ByteBudget(max(options.answer_budget_bytes, largest), options.pressure)
         self._unproven = ByteBudget(UNPROVEN_BUDGET_BYTES)
         metrics.watch("holdfast_body_room_bytes", "Memory taken by bodies", lambda: self._bodies.bytes_taken)
         metrics.watch("holdfast_answer_room_bytes", "Memory taken by answers", lambda: self._answers.bytes_taken)
@@ -100,27 +104,35 @@ class Face:
             if early is not None:
                 await reply(send, early)
                 return
-        room = Room(self._answers, self._options.room_seconds_max)
+        carrier: Exchange = cast("dict[str, Any]", scope)[CARRIER]
+        room = Room(self._answers, self._options.room_seconds_max, site_of(address or ""))
         try:
-            response = await self._answer(admitted, receive, room, may_be_early)
+            response = await self._answer(admitted, receive, room, may_be_early, carrier)
             if admitted.caller is not None:
                 cast("dict[str, object]", scope)[PROVEN] = True
             if response is not None:
-                await reply(send, response)
+                await self._send(send, response, room, carrier)
         finally:
             room.leave()
 
     async def _answer(
-        self, admitted: Admitted, receive: ASGIReceiveCallable, answer_room: Room, may_be_early: bool
+        self,
+        admitted: Admitted,
+        receive: ASGIReceiveCallable,
+        answer_room: Room,
+        may_be_early: bool,
+        carrier: Exchange,
     ) -> Response | None:
         """The answer, which holds `answer_room`; None if the client is gone."""
         size = admitted.body_bytes_max if admitted.content_length is None else admitted.content_length
         budget = self._unproven if admitted.caller is None else self._bodies
-        body_room = Room(budget, self._options.room_seconds_max)
+        body_room = Room(budget, self._options.room_seconds_max, answer_room.owner)
         try:
             if size > UNCOUNTED_BYTES_MAX:
                 await body_room.enter(size)
+            body_room.moving(lambda: carrier.received_bytes, lambda: carrier.fail(_GIVES_WAY))
             body = await self._read(admitted, receive, size)
+            body_room.moved()
             if body is None:
                 return None
             if admitted.answer_bytes_max:
@@ -153,6 +165,19 @@ class Face:
             ) from slow
         except MemoryError as full:
             raise Transient("there was no memory to read the body: send the request again") from full
+
+    async def _send(self, send: ASGISendCallable, response: Response, room: Room, carrier: Exchange) -> None:
+        """The answer, at a rate that keeps nobody from theirs; who reads too slowly is cut off and may ask again."""
+        size = len(response.body)
+        if size <= UNCOUNTED_BYTES_MAX:
+            await reply(send, response)
+            return
+        room.moving(carrier.read_bytes, lambda: carrier.cut("slow reader, others wait"))
+        try:
+            async with asyncio.timeout(self._options.answer_seconds_base + size / self._options.body_rate_min):
+                await reply(send, response)
+        except TimeoutError:
+            carrier.cut("slow reader")
 
     async def _in_thread(self, work: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -193,7 +218,7 @@ async def _read_away(head: RequestHead, receive: ASGIReceiveCallable, may_be_ear
     is_long = length.isdigit() and int(length[:_LENGTH_DIGITS_MAX]) > READ_AWAY_BYTES_MAX
     if (expects and may_be_early) or (is_long and not expects):
         return
-    with contextlib.suppress(UnreadableBody, TimeoutError):
+    with contextlib.suppress(HoldfastError, TimeoutError):
         async with asyncio.timeout(READ_AWAY_SECONDS_MAX):
             left = READ_AWAY_BYTES_MAX
             while left > 0:

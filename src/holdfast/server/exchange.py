@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent, HTTPScope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from holdfast.model.errors import Internal, UnreadableBody
+from holdfast.model.errors import HoldfastError, Internal, UnreadableBody
 from holdfast.model.limits import KIB
 from holdfast.server.closing import refusal
+from holdfast.server.sent import unacknowledged_bytes
 
 if TYPE_CHECKING:
     from holdfast.server.protocol import HoldfastProtocol
@@ -25,6 +26,8 @@ READ_AHEAD_BYTES_MAX = 256 * KIB
 SLICE_BYTES = 256 * KIB
 """What is handed to the transport at once of a large answer."""
 
+CARRIER = "holdfast.carrier"
+"""The exchange itself, in the scope of its request: for who bounds how slowly bytes may travel."""
 PROVEN = "holdfast.proven"
 """The application adds this to the scope of a request whose signature it has confirmed."""
 
@@ -46,11 +49,14 @@ class Exchange:
         self.message_event = asyncio.Event()
         self.response_started = False
         self.response_complete = False
+        self.received_bytes = 0
+        """Of the body."""
+        self._sent_bytes = 0
         self.wanted = False
         """Whether the application has asked for the body."""
         self._pieces: deque[bytes] = deque()
         self._unread_bytes = 0
-        self._broken: UnreadableBody | None = None
+        self._broken: HoldfastError | None = None
         self._head = b""
         self._silent = scope["method"] == "HEAD"
 
@@ -62,11 +68,12 @@ class Exchange:
             return
         self._pieces.append(piece)
         self._unread_bytes += len(piece)
+        self.received_bytes += len(piece)
         if self._unread_bytes > READ_AHEAD_BYTES_MAX:
             self._flow.pause_reading()
         self.message_event.set()
 
-    def fail(self, error: UnreadableBody) -> None:
+    def fail(self, error: HoldfastError) -> None:
         """The rest of the body will not come: who reads it gets `error`, and the answer is the connection's last."""
         self.keep_alive = False
         if self.more_body:
@@ -83,6 +90,7 @@ class Exchange:
     async def run_asgi(self, app: ASGI3Application) -> None:
         """Run the application; whatever it leaves open is closed."""
         try:
+            cast("dict[str, object]", self.scope)[CARRIER] = self
             await app(cast("Any", self.scope), self.receive, self.send)
         except Exception as error:
             self._protocol.log.error("defect", exc_info=error)
@@ -91,11 +99,12 @@ class Exchange:
                 await self.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
                 await self.send({"type": "http.response.body", "body": bytes(answer.body), "more_body": False})
         finally:
+            cast("dict[str, object]", self.scope).pop(CARRIER, None)  # or they would hold each other
             if not (self.response_complete or self.disconnected):
                 self._transport.abort()
 
     async def receive(self) -> ASGIReceiveEvent:
-        """The next piece of the body. Raises UnreadableBody if it stopped coming or broke off."""
+        """The next piece of the body. Raises what `fail` was given if it stopped coming or broke off."""
         self.wanted = True
         if self._continue_due:
             self._continue_due = False
@@ -125,6 +134,18 @@ class Exchange:
                 self._finish()
         else:
             raise RuntimeError(f"an answer has no message {message['type']!r}")
+
+    def read_bytes(self) -> int:
+        """How much of the answer the client's side has acknowledged: buffers on this side do not count."""
+        if self.disconnected:
+            return self._sent_bytes
+        return max(
+            0, self._sent_bytes - self._transport.get_write_buffer_size() - unacknowledged_bytes(self._transport)
+        )
+
+    def cut(self, reason: str) -> None:
+        """End the connection at once."""
+        self._protocol.cut_off(reason)
 
     async def _wait(self) -> None:
         self.message_event.clear()
@@ -166,6 +187,7 @@ class Exchange:
             self._transport.write(head)
             whole = memoryview(body)
             for start in range(0, len(whole), SLICE_BYTES):
+                self._sent_bytes = start + SLICE_BYTES
                 self._transport.write(whole[start : start + SLICE_BYTES])
                 if self._flow.write_paused:
                     await self._flow.drain()

@@ -157,7 +157,7 @@ class HoldfastProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         seconds = self.options.write_idle_seconds_max
-        self._write_timer = self.loop.call_later(seconds, self._cut_off, "unread answer")
+        self._write_timer = self.loop.call_later(seconds, self.cut_off, "unread answer")
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -290,11 +290,11 @@ class HoldfastProtocol(HttpToolsProtocol):
         self.transport.write(b"".join([*lines, b"\r\n", answer.body]))
         self.end(unread=True)
 
-    def _cut_off(self, reason: str) -> None:
+    def cut_off(self, reason: str) -> None:
+        """Close at once."""
         self._refusals.note(reason, self._slot.address)
         self.transport.abort()
 
     def _give_way(self) -> None:
         """Another connection needs the place of this one, which waits for a request."""
-        part = self.transport.close if self._slot.is_proven else self.transport.abort
-        part()
+        (self.transport.close if self._slot.is_proven else self.transport.abort)()
