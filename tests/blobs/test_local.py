@@ -1,12 +1,13 @@
 import errno
 import os
+import socket
 import threading
 from pathlib import Path
 
 import pytest
 
 from holdfast.blobs.local import LocalBlobs
-from holdfast.model.errors import Damaged
+from holdfast.model.errors import Damaged, NotFound
 from holdfast.testing.blob_store_suite import AppendStoreSuite, BlobStoreSuite
 from holdfast.testing.faulty_disk import FaultyDisk
 
@@ -125,6 +126,31 @@ def test_a_symlink_in_place_of_a_blob_is_not_followed(tmp_path: Path, blobs: Loc
     (tmp_path / "store/packs/link").symlink_to(secret)
     with pytest.raises(Exception, match="no blob"):
         blobs.read("packs/link", 0, 6)
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "symbolic link", "socket", "directory"])
+@pytest.mark.timeout(20)
+def test_what_is_no_file_is_never_opened(tmp_path: Path, blobs: LocalBlobs, kind: str) -> None:
+    blobs.put("packs/real", b"data")
+    path = tmp_path / "store/packs/other"
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "symbolic link":
+        path.symlink_to("real")
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
+    else:
+        path.mkdir()
+    for look in (lambda: blobs.read("packs/other", 0, 4), lambda: blobs.size("packs/other")):
+        with pytest.raises(NotFound, match=f"no blob at .*/other: a {kind} stands there"):
+            look()
+    # A key may be mounted by a link; nothing else is read whole either.
+    if kind == "symbolic link":
+        assert blobs.get("packs/other") == b"data"
+    else:
+        with pytest.raises(NotFound, match=f"a {kind} stands there"):
+            blobs.get("packs/other")
 
 
 def test_readers_never_see_another_file_however_few_are_kept_open(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 import struct
 import zlib
 
+import msgspec
 import pytest
 
 from holdfast.model.errors import Damaged
+from holdfast.model.limits import FRAME_CONTENT_BYTES_MAX
 from holdfast.packfile.layout import (
     FRAME_HEADER_BYTES,
     PACK_HEADER_BYTES,
@@ -99,3 +101,17 @@ def test_a_pack_of_a_later_format_is_refused_even_with_a_right_checksum(position
     changed[position] = value
     with pytest.raises(Damaged, match="not known"):
         decode_pack_header(bytes(changed) + struct.pack(">I", zlib.crc32(changed)))
+
+
+@pytest.mark.parametrize(
+    ("raw_bytes", "stored_bytes"),
+    [(FRAME_CONTENT_BYTES_MAX + 1, 10), (2**32 - 1, 2**32 - 1), (10, 11), (0, 1)],
+)
+def test_a_frame_that_claims_more_than_any_frame_holds_is_refused_even_with_a_right_checksum(
+    raw_bytes: int, stored_bytes: int
+) -> None:
+    forged = msgspec.structs.replace(FRAME, raw_bytes=raw_bytes, stored_bytes=stored_bytes)
+    with pytest.raises(Damaged, match=f"{stored_bytes} bytes that stand for {raw_bytes}"):
+        decode_frame_header(forged.encode())
+    largest = msgspec.structs.replace(FRAME, raw_bytes=FRAME_CONTENT_BYTES_MAX, stored_bytes=FRAME_CONTENT_BYTES_MAX)
+    assert decode_frame_header(largest.encode()) == largest

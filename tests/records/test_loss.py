@@ -1,10 +1,21 @@
 """What is missing or damaged in the packs is named, and costs nothing but itself."""
 
+import os
+
 import pytest
 
+from holdfast.blobs.local import LocalBlobs
 from holdfast.model.errors import Damaged, InvalidInput, Unavailable
+from holdfast.model.limits import MIB
 from holdfast.packfile import read
-from holdfast.packfile.layout import FRAME_HEADER_BYTES, Kind
+from holdfast.packfile.layout import (
+    FRAME_HEADER_BYTES,
+    PACK_HEADER_BYTES,
+    FrameHeader,
+    Kind,
+    PackHeader,
+    decode_pack_header,
+)
 from holdfast.packfile.read import FoundFrame
 from tests.backends import embedded_only
 from tests.records.rig import Store, noise
@@ -213,6 +224,47 @@ def test_what_may_have_been_a_manifest_holds_the_collector_until_somebody_has_lo
     assert "--release-hold" in report.holds[0]
     store.open()
     assert store.says() == before
+
+
+@embedded_only("a bucket holds nothing but objects, and one of that size is not made for a test")
+@pytest.mark.parametrize("kind", ["FIFO", "link", "forged"])
+@pytest.mark.timeout(60)
+def test_a_pack_that_is_no_file_or_claims_a_frame_that_cannot_be_is_named_and_not_read(
+    store: Store, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.open()
+    point = store.back_up({"a": b"a"})
+    store.close()
+    [name] = store.packs()
+    head = bytearray(store.place.read_blob(name)[:PACK_HEADER_BYTES])
+    uid = bytes.fromhex(name[-32:])
+    other = store.folder / "blobs" / name.replace(uid.hex(), bytes(16).hex())
+    other.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "FIFO":
+        os.mkfifo(other)
+    elif kind == "link":
+        other.symlink_to(store.folder / "blobs" / name)
+    else:
+        vault = decode_pack_header(head).vault
+        frame = FrameHeader(0, Kind.MANIFEST, 1, vault, bytes(32), 2**30, 2**30, bytes(32)).encode()
+        other.write_bytes(PackHeader(vault, bytes(16)).encode() + frame)
+        os.truncate(other, 2**30 + 1000)
+    longest = 0
+    read = LocalBlobs.read
+
+    def noted(blobs: LocalBlobs, name: str, offset: int, length: int) -> bytes:
+        nonlocal longest
+        longest = max(longest, length)
+        return read(blobs, name, offset, length)
+
+    monkeypatch.setattr(LocalBlobs, "read", noted)
+    store.lose_catalog()
+    report = store.rebuild()
+    assert [one.pack for one in report.troubles] == [other.relative_to(store.folder / "blobs").as_posix()]
+    assert report.holds
+    assert longest <= MIB
+    with store.opened():
+        assert store.points() == [point]
 
 
 def test_a_vault_without_keys_is_explained_and_holds_the_collector(store: Store) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from holdfast.blobs.disk_errors import write_error
 from holdfast.model.errors import InvalidInput
+from holdfast.model.limits import KIB
 
 NAME = "credentials"
+_CHARACTERS_MAX = 64 * KIB
 _SECTION = "default"
 
 
@@ -59,7 +61,10 @@ def read(path: Path, *, mounted: bool = False) -> AccessKey:
     try:
         with path.open(encoding="utf-8") as lines:
             mode = os.fstat(lines.fileno()).st_mode
-            parser.read_file(lines, str(path))
+            text = lines.read(_CHARACTERS_MAX + 1)
+        if len(text) > _CHARACTERS_MAX:
+            raise InvalidInput(f"{path} has more than {_CHARACTERS_MAX} characters: it is no file of an access key")
+        parser.read_string(text, str(path))
     except (OSError, UnicodeDecodeError, configparser.Error) as unreadable:
         raise InvalidInput(f"{path} cannot be read: {unreadable}; restore it from a copy") from unreadable
     if mode & (0o037 if mounted else 0o077):

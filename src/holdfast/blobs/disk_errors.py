@@ -3,6 +3,7 @@
 import errno
 from pathlib import Path
 
+from holdfast.blobs.regular_file import NotRegular
 from holdfast.model.errors import Damaged, DiskFull, HoldfastError, NotFound, ReadOnly, Unavailable
 
 _FULL = {
@@ -30,6 +31,8 @@ def write_error(error: OSError, doing: str, path: Path) -> HoldfastError:
 
 def read_error(error: OSError, path: Path) -> HoldfastError:
     """Why reading at `path` failed: NotFound, Damaged where the disk cannot give the bytes back, else Unavailable."""
+    if isinstance(error, NotRegular):
+        return NotFound(f"there is no blob at {path}: {error} stands there, and only a file is read")
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
         return NotFound(f"there is no blob at {path}")
     if error.errno in (errno.EIO, errno.EBADMSG, errno.EUCLEAN):

@@ -17,6 +17,7 @@ from holdfast.blobs.disk import Buffer, Disk, SystemDisk
 from holdfast.blobs.disk_errors import read_error, write_error
 from holdfast.blobs.name import check_blob_name
 from holdfast.blobs.open_files import OpenFiles
+from holdfast.blobs.regular_file import open_to_read, require_regular
 from holdfast.model.errors import AlreadyExists
 
 _TEMPORARY = ".tmp"
@@ -97,7 +98,8 @@ class LocalBlobs:
     def get(self, name: str) -> bytes:
         path = self._path(name)
         try:
-            return path.read_bytes()
+            with open(open_to_read(str(path), follow=True), "rb") as file:
+                return file.read()
         except OSError as failed:
             raise read_error(failed, path) from failed
 
@@ -111,9 +113,11 @@ class LocalBlobs:
     def size(self, name: str) -> int:
         path = self._path(name)
         try:
-            return path.stat(follow_symlinks=False).st_size
+            status = path.stat(follow_symlinks=False)
+            require_regular(status)
         except OSError as failed:
             raise read_error(failed, path) from failed
+        return status.st_size
 
     def delete(self, name: str) -> None:
         path = self._path(name)

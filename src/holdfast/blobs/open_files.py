@@ -10,8 +10,9 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from holdfast.blobs.regular_file import open_to_read
+
 _LARGE_READ_BYTES = 256 * 1024
-_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class _Open:
@@ -77,7 +78,7 @@ class OpenFiles:
                 file.readers += 1
                 return file
         # Opening may wait for the disk, so it happens outside the lock; of two openers the later one keeps its own.
-        file = _Open(os.open(key, _READ_FLAGS))
+        file = _Open(open_to_read(key))
         file.readers = 1
         with self._lock:
             if key in self._files:

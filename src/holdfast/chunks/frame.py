@@ -52,7 +52,7 @@ def seal(
     kind: Kind = Kind.CHUNK,
     new_salt: Callable[[], bytes] = _system_salt,
 ) -> SealedFrame:
-    """The frame of `data` (up to 4 GiB - 1); `digest` is its SHA-256, which the caller has verified.
+    """The frame of `data` (up to FRAME_CONTENT_BYTES_MAX); `digest` is its SHA-256, which the caller has verified.
 
     `new_salt` must give 32 random bytes that no other frame has.
     """

@@ -10,6 +10,9 @@ MIB = 1024 * KIB
 # Objects and chunks (contract 3.10)
 CHUNK_BYTES_MAX = 16 * MIB
 CHUNK_BYTES_MAX_CEILING = 64 * MIB
+# What a frame holds at most: a chunk of the largest size that any option allows, or a part of a manifest. A header that
+# claims more was made up, and nothing is read for it.
+FRAME_CONTENT_BYTES_MAX = CHUNK_BYTES_MAX_CEILING
 METADATA_BLOB_BYTES_MAX = 4 * MIB
 METADATA_STRING_BYTES_MAX = 256
 OBJECT_NAME_BYTES_MAX = 4096

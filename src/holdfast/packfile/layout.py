@@ -3,7 +3,7 @@
 A pack is a pack header followed by frames, one after the other, nothing between and nothing after them. A frame is a
 frame header followed by its sealed body: the ciphertext and the 16-byte tag of AES-256-GCM, whose additional data is
 the frame header as it stands in the file. Integers are big-endian. What is always true here: a header is accepted
-only if its magic, version, reserved bytes, ranges and checksum are right, so that a reader in search of the next
+only if its magic, version, reserved bytes, lengths and checksum are right, so that a reader in search of the next
 frame can trust what it finds. The checksum finds damage; only the tag, which needs the key, proves that nobody made
 the header up.
 """
@@ -16,6 +16,7 @@ from enum import IntEnum
 import msgspec
 
 from holdfast.model.errors import Damaged
+from holdfast.model.limits import FRAME_CONTENT_BYTES_MAX
 
 PACK_MAGIC = b"HFPACK\r\n"
 FRAME_MAGIC = b"\xabHFrame\x1a"
@@ -135,4 +136,9 @@ def decode_frame_header(data: bytes | memoryview) -> FrameHeader:
         raise Damaged(f"frame header: format {version}.{reserved} is not known to this version, {FORMAT_VERSION}.0 is")
     if codec > Codec.ZSTD or not Kind.CHUNK <= kind <= Kind.RECORD:
         raise Damaged(f"frame header: codec {codec}, kind {kind} is not known to this version")
+    if raw_bytes > FRAME_CONTENT_BYTES_MAX or stored_bytes > raw_bytes:
+        raise Damaged(
+            f"frame header: {stored_bytes} bytes that stand for {raw_bytes}: no frame holds more than"
+            f" {FRAME_CONTENT_BYTES_MAX}, or takes more room than its content"
+        )
     return FrameHeader(codec, kind, key_number, vault, frame_id, raw_bytes, stored_bytes, salt)

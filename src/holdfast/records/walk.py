@@ -14,7 +14,7 @@ from holdfast.catalog.records import DELETION, VAULT
 from holdfast.chunks.frame import unseal
 from holdfast.chunks.packs import pack_name
 from holdfast.keys.vault_keys import VaultKeys
-from holdfast.model.errors import Damaged, UnusableKey
+from holdfast.model.errors import Damaged, NotFound, UnusableKey
 from holdfast.model.limits import KIB
 from holdfast.packfile import manifest, read, record
 from holdfast.packfile.layout import FRAME_HEADER_BYTES, FrameHeader, Kind, decode_frame_header
@@ -62,7 +62,13 @@ class PackWalk:
     def walk(self, pack_uid: bytes) -> None:
         """Notes everything in one pack. Raises Unavailable where the disk refuses."""
         name = pack_name(self.vault_uid, pack_uid)
-        size = self.blobs.size(name)
+        try:
+            size = self.blobs.size(name)
+        except NotFound as missing:
+            # It was listed: something else than a file has its name, and nobody can say what the file held.
+            self.listener.trouble(Trouble(name, 0, 0, missing.message, is_unknown=True))
+            self.findings.add_pack(self.vault_uid, FoundPack(pack_uid, 0, 0))
+            return
         old_key = False
         if self.keys is not None:
             source = _Window(self.blobs, name)
