@@ -107,7 +107,7 @@ def test_what_a_name_holds_never_becomes_a_line_or_a_command_of_a_terminal(secre
 
 def test_texts_are_cut_and_escaped():
     assert shown("plain \u00e9") == "plain \u00e9"
-    assert shown("a\nb\x1b[\u202e\ud800") == r"a\nb\x1b[\u202e\ud800"
+    assert shown("a\nb\x1b[\u202e\ud800") == r"a\x0ab\x1b[\u202e\ud800"
     assert shown("x" * 300) == "x" * 256 + "... (300 characters)"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
 from holdfast.model.networks import Networks
+from holdfast.model.printable import printable
 from holdfast.wire.message import RequestHead
 
 SHOWN_CHARACTERS_MAX = 256
@@ -36,10 +37,8 @@ _CLAIMED = re.compile(rb"Credential=([^/,\s]{1,256})")
 
 
 def shown(text: str, characters_max: int = SHOWN_CHARACTERS_MAX) -> str:
-    """`text` in at most so many characters and a mark, whatever is not printable written as an escape."""
-    cut = text[:characters_max]
-    if not cut.isprintable():
-        cut = "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in cut)
+    """`text` as it may be shown, in at most so many characters and a mark."""
+    cut = printable(text[:characters_max])
     return cut if len(text) <= characters_max else f"{cut}... ({len(text)} characters)"
 
 
