@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from holdfast.client.api import Api
+from scripts.servers.fault_proxy import FaultProxy
 from tests.agent.rig import described
 from tests.backends import EmbeddedPlace
 from tests.service.server_process import ServerProcess
 
+BYTES_PER_SECOND = 1_500_000
 _PROGRAM = (sys.executable, "-m", "holdfast")
 
 
@@ -160,6 +162,14 @@ def _server(folder: Path) -> Iterator[tuple[dict[str, str], Api]]:
         assert server.stop() == 0
 
 
+@contextmanager
+def _narrow(variables: dict[str, str]) -> Iterator[tuple[dict[str, str], FaultProxy]]:
+    """The variables by way of a network that carries so little that a run is under way for minutes on any machine."""
+    with FaultProxy(int(variables["AWS_ENDPOINT_URL"].rpartition(":")[2])) as proxy:
+        proxy.slow(BYTES_PER_SECOND)
+        yield {**variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}"}, proxy
+
+
 def _wait_for_more(api: Api, process: "subprocess.Popen[Any]", done: int) -> int:
     """Returns when the running job holds more than `done` objects; how many."""
     while process.poll() is None:
@@ -183,7 +193,7 @@ def _grow(tree: Path) -> None:
 def test_an_agent_killed_at_any_moment_is_taken_up_by_the_next_run(folder: Path) -> None:
     tree = _plant(folder)
     _grow(tree)
-    with _server(folder) as (variables, api):
+    with _server(folder) as (direct, api), _narrow(direct) as (variables, proxy):
         command = [*_PROGRAM, "backup", str(tree), "--source", "s", "--json"]
         environment = _environment(folder, **variables)
         done = 0
@@ -192,6 +202,7 @@ def test_an_agent_killed_at_any_moment_is_taken_up_by_the_next_run(folder: Path)
             done = _wait_for_more(api, process, done)
             process.kill()
             assert process.wait() == -signal.SIGKILL
+        proxy.pass_all()
         last = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
         report = json.loads(last.stdout)
         assert report["resumed"]
@@ -204,7 +215,7 @@ def test_an_agent_killed_at_any_moment_is_taken_up_by_the_next_run(folder: Path)
 def test_an_interrupt_leaves_the_job_and_says_so(folder: Path) -> None:
     tree = _plant(folder)
     _grow(tree)
-    with _server(folder) as (variables, api):
+    with _server(folder) as (direct, api), _narrow(direct) as (variables, _):
         command = [*_PROGRAM, "backup", str(tree), "--source", "s"]
         environment = _environment(folder, **variables)
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)

@@ -88,8 +88,8 @@ def test_a_good_bucket_has_nothing_to_complain_of_and_keeps_nothing(bucket: S3Op
     assert found.refuses_taken_names
     assert found.lists_in_order
     assert abs(found.clock_ahead_seconds) < 2
-    assert 0 < found.get_seconds < 5
-    assert 0 < found.put_seconds < 5
+    assert found.get_seconds > 0
+    assert found.put_seconds > 0
     assert list(blobs.list("")) == []
 
 
