@@ -10,7 +10,6 @@ import pytest
 from holdfast.app.build import System
 from holdfast.app.config import StoreOptions
 from holdfast.client.control import Control
-from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.errors import DiskFull
 from holdfast.observe.logs import open_log
@@ -76,19 +75,6 @@ def test_who_is_refused_for_want_of_the_reserve_is_told_what_is_free_and_what_is
     disk.room_bytes = 3 * MIB
     with pytest.raises(DiskFull, match=r"3\.0 MiB are free and 9\.0 MiB are kept back .* --reserve"):
         rig.back_up()
-
-
-def test_collecting_names_the_jobs_that_have_not_ended_and_what_they_have_put(rig: Rig) -> None:
-    job_id = start_another(rig.api)
-    rig.api.put_chunk(job_id, rig.api.start_object(job_id, "m"), 0, bytes(1000), checksum.digest(bytes(1000)))
-    [*_, last] = rig.api.collect_all_garbage()
-    [dry] = [rig.api.collect_garbage(dry_run=True)]
-    for found in (last, dry):
-        [job] = found.open_jobs or []
-        assert (job.backup_job_id, job.resource_arn, job.bytes) == (job_id, source_arn("mail"), 1000)
-    rig.api.stop_backup_job(job_id)
-    [*_, last] = rig.api.collect_all_garbage()
-    assert last.open_jobs is None
 
 
 def start_another(api: Control) -> str:
