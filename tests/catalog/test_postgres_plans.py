@@ -148,6 +148,7 @@ SEEKS = [
     ("objects", "find_inherited", UP_TO),
     ("objects", "page", "objects_by_name (series_no= name>= name<)"),
     ("objects", "page", WHOLE_KEY),
+    ("objects", "horizon", "objects_by_name (series_no= name>= name<)"),
     ("objects", "find_by_number", "objects_pkey (object_no=)"),
     ("objects", "count_open", "objects_unlisted (job_no=)"),
     ("objects", "count_added", ADDED),

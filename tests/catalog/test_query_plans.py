@@ -36,6 +36,7 @@ BY_NUMBER = "USING INTEGER PRIMARY KEY (rowid=?)"
 
 SEEKS = [
     ("objects", "page", f"o {BY_NAME} (series_no=? AND name>? AND name<?)"),
+    ("objects", "horizon", f"objects {BY_NAME} (series_no=? AND name>? AND name<?)".replace("INDEX", "COVERING INDEX")),
     ("objects", "find_own", f"objects {WHOLE_KEY}"),
     ("objects", "retire_own", f"objects {WHOLE_KEY}"),
     ("objects", "find_inherited", f"objects {UP_TO}"),

@@ -4,6 +4,7 @@ import pytest
 
 from holdfast.catalog import backup_jobs
 from holdfast.catalog.transaction import Tx
+from holdfast.dataplane import object_pages
 from holdfast.model.errors import InvalidInput, InvalidState, NotFound
 from holdfast.model.purpose import Purpose
 from tests.dataplane.rig import Rig
@@ -205,6 +206,28 @@ def test_a_job_that_cannot_be_is_nobodys_trouble_but_the_callers(rig: Rig, job_i
     *others, asked = rig.catalog.run([lambda tx: 1, lambda tx: 2, start], Purpose.ADD)
     assert [other.value for other in others] == [1, 2]
     assert asked.value is None
+
+
+def test_a_page_that_leaves_nearly_everything_out_looks_at_a_bounded_number_of_objects(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = rig.start()
+    rig.put_together(job, {f"old{n:02}": b"" for n in range(20)})
+    between = rig.clock.now_us()
+    rig.put_together(job, {"new": b"", "old15/new": b"", "old15": b"", "z": b""})
+    monkeypatch.setattr(object_pages, "PAGE_LOOKS_MAX", 3)
+    pages: list[list[str]] = []
+    token: dict[str, object] = {}
+    while True:
+        page = rig.call("ListObjects", StorageJobId=job, CreatedAfter=between, MaxResults=2, **token)
+        pages.append([entry["Name"] for entry in page["ObjectList"]])  # type: ignore[attr-defined]
+        if page["NextToken"] is None:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert [name for names in pages for name in names] == ["new", "old15", "old15/new", "z"]
+    assert pages[1] == []
+    # Without times nothing is left out, and pages are full.
+    assert len(rig.call("ListObjects", StorageJobId=job, MaxResults=10)["ObjectList"]) == 10  # type: ignore[arg-type]
 
 
 def test_a_batch_of_objects_is_read_as_it_was_written(rig: Rig) -> None:

@@ -4,7 +4,7 @@ Which rows a view holds is said at the head of `migrations/0001_start.sql`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -18,6 +18,8 @@ _ALL_TIME = 2**62
 _NAME_CEILING = "\U0010ffff" * 1025
 """Greater than every name: names have at most 4096 bytes, 1024 characters of the greatest code point."""
 
+_BEFORE_ANY_CHARACTER = "\x01"
+"""Behind a name it makes the least text beyond that name: names have no control characters."""
 
 _NEVER = 2**63 - 1
 """The to_seq of an object that nothing has ended."""
@@ -87,6 +89,11 @@ class PageFilter:
     highest: str = _NAME_CEILING
     created_after: int = _NO_TIME
     created_before: int = _ALL_TIME
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether objects are left out for their times: then any number in a row may be."""
+        return (self.created_after, self.created_before) != (_NO_TIME, _ALL_TIME)
 
 
 def take_numbers(tx: Tx, count: int) -> Sequence[int]:
@@ -210,6 +217,21 @@ def page(tx: Tx, view: View, chosen: PageFilter, limit: int) -> list[ObjectRow]:
         },
     )
     return [ObjectRow(*row) for row in rows]
+
+
+def horizon(tx: Tx, view: View, chosen: PageFilter, looks: int) -> PageFilter | None:
+    """The names of `chosen` that the next `looks` rows and their like have; None where that is all of them."""
+    row = tx.one(
+        _SQL["horizon"],
+        {
+            "series_no": view.series_no,
+            "lowest": max(chosen.lowest, chosen.after),
+            "after": chosen.after,
+            "highest": chosen.highest,
+            "looks": looks,
+        },
+    )
+    return None if row is None else replace(chosen, highest=row[0] + _BEFORE_ANY_CHARACTER)
 
 
 def find_by_number(tx: Tx, view: View, object_nos: Sequence[int]) -> dict[int, ObjectRow]:

@@ -10,7 +10,7 @@ from holdfast.dataplane import handles
 from holdfast.dataplane.checks import check_size
 from holdfast.dataplane.reading import Reading
 from holdfast.dataplane.store import Store
-from holdfast.model.limits import OBJECT_NAME_BYTES_MAX
+from holdfast.model.limits import OBJECT_NAME_BYTES_MAX, PAGE_LOOKS_MAX
 from holdfast.model.token import TokenKind
 
 
@@ -33,10 +33,14 @@ def chosen_filter(store: Store, kind: TokenKind, job_id: str, params: Mapping[st
 
 
 def read_page(open_read: Reading, chosen: PageFilter, limit: int) -> tuple[list[ObjectRow], PageFilter | None]:
-    """Up to `limit` objects, and the filters of the next page where there is one."""
-    rows = objects.page(open_read.tx, open_read.view, chosen, limit + 1)
+    """Up to `limit` objects, and the filters of the next page where there is one.
+
+    A page for which many objects were looked at may have few, or none, although another one follows.
+    """
+    near = objects.horizon(open_read.tx, open_read.view, chosen, PAGE_LOOKS_MAX) if chosen.is_timed else None
+    rows = objects.page(open_read.tx, open_read.view, near or chosen, limit + 1)
     if len(rows) <= limit:
-        return rows, None
+        return rows, None if near is None else replace(chosen, lowest="", after=near.highest)
     rows = rows[:limit]
     return rows, replace(chosen, lowest="", after=rows[-1].name)
 

@@ -23,6 +23,8 @@ OWNER_NAMES_BYTES_MAX = 1 * MIB
 # Lists
 PAGE_RESULTS_MAX = 100
 PAGE_RESULTS_DEFAULT = 100
+# Objects that one page of a list looks at while their times keep them out of it.
+PAGE_LOOKS_MAX = 50_000
 CONTROL_PAGE_RESULTS_MAX = 1000
 SCAN_PAGE_RESULTS_MAX = 10_000
 

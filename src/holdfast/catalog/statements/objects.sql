@@ -62,6 +62,12 @@ WHERE o.series_no = :series_no AND o.from_seq IS NOT NULL
 ORDER BY o.name
 LIMIT :limit;
 
+-- How far a page may look that leaves out most of what it comes by.
+-- name: horizon
+SELECT name FROM objects
+WHERE series_no = :series_no AND from_seq IS NOT NULL AND name >= :lowest AND name < :highest AND name <> :after
+ORDER BY name LIMIT 1 OFFSET :looks;
+
 -- The plus signs keep the planner from going through a whole series by its index when there are many numbers.
 -- name: find_by_number
 SELECT o.object_no, o.name, o.completed_us, o.chunk_count, o.bytes, o.sealed_checksum, o.metadata_string,
