@@ -24,6 +24,7 @@ from holdfast.catalog.postgres_connections import Connections, connect
 from holdfast.catalog.postgres_errors import RACES, contended, is_lost_connection, refused, translated, unreachable
 from holdfast.catalog.postgres_options import PostgresOptions
 from holdfast.catalog.postgres_outcome import Began, CommitLost, Witnesses, begin, find_out, forget_old
+from holdfast.catalog.postgres_session import require_own_sessions
 from holdfast.catalog.postgres_tx import NotAlone, Piped, PostgresTx
 from holdfast.catalog.transaction import Row, Tx
 from holdfast.model.outcome import Outcome
@@ -48,6 +49,7 @@ class PostgresCatalog:
         self._writer_no: int | None = None
         self._witnesses = Witnesses()
         with translated(self.where):
+            require_own_sessions(options, self.where)
             postgres_schema.apply(options, self.where)
         self._connections = Connections(options, self.where)
         self._asking = Connections(replace(options, connections_max=1), self.where)

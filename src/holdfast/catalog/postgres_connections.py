@@ -56,6 +56,9 @@ _SETTINGS = {
 }
 
 
+_PERMANENT = ("authentication failed", "does not exist", "no pg_hba.conf entry", "unsupported startup parameter")
+
+
 class Connections:
     """Up to `options.connections_max` at a time, for any number of threads."""
 
@@ -163,7 +166,7 @@ def connect_patiently(options: PostgresOptions, where: str, until: float) -> Con
 def _may_pass(error: psycopg.OperationalError) -> bool:
     """Whether waiting can help: not where the server is there and refuses this user or database."""
     text = str(error)
-    return not any(word in text for word in ("authentication failed", "does not exist", "no pg_hba.conf entry"))
+    return not any(word in text for word in _PERMANENT)
 
 
 class Guard:

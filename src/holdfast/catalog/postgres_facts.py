@@ -12,6 +12,7 @@ from holdfast.catalog.identity import Identity
 from holdfast.catalog.postgres_connections import connect
 from holdfast.catalog.postgres_errors import translated
 from holdfast.catalog.postgres_options import PostgresOptions
+from holdfast.catalog.postgres_session import require_own_sessions
 from holdfast.catalog.transaction import Row
 from holdfast.model.clock import Clock
 from holdfast.model.errors import Unavailable
@@ -28,6 +29,7 @@ _FACTS = """
            has_database_privilege(current_database(), 'CREATE'), to_regnamespace(%s) IS NOT NULL
 """
 _REMEDIES = (
+    (("unsupported startup parameter",), "a pooler is in between: name the PostgreSQL server itself"),
     (("authentication failed", "no password supplied", "pg_hba.conf", "role "), "check its user and password"),
     (("database ",), "make the database, with ENCODING 'UTF8', or name one that there is"),
     (("too many", "remaining connection slots"), "raise max_connections there, or lower catalog_connections"),
@@ -75,6 +77,7 @@ def look(options: PostgresOptions, where: str, clock: Clock) -> DatabaseFacts:
         raise Unavailable(f"{where} cannot be used: {said}: {_remedy(said)}") from refused
     version = connection.info.server_version
     with translated(where), connection:
+        require_own_sessions(options, where)
         row = _one(connection, _FACTS, options.schema)
         may_create, is_there = bool(row[5]), bool(row[6])
         step = None

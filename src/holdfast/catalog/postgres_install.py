@@ -21,6 +21,7 @@ from holdfast.catalog.postgres import PostgresCatalog
 from holdfast.catalog.postgres_connections import connect_patiently
 from holdfast.catalog.postgres_errors import translated
 from holdfast.catalog.postgres_options import PostgresOptions
+from holdfast.catalog.postgres_session import require_own_sessions
 from holdfast.catalog.transaction import Row
 from holdfast.model.errors import InvalidInput, Unavailable
 
@@ -62,6 +63,8 @@ class SchemaBeside:
         self.where = f"in schema {options.schema}"
         self._options = options
         self._building = f"{options.schema}_rebuilding"
+        with translated(self.where):
+            require_own_sessions(options, self.where)
         until = time.monotonic() + options.patience_seconds
         self._connection = connect_patiently(options, self.where, until)
         try:
