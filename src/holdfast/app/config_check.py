@@ -1,4 +1,4 @@
-"""Tests what a service would need, before it is started: database, bucket or disk, clocks and keys.
+"""Tests what a service would need, before it is started: certificate, database, bucket or disk, clocks and keys.
 
 Nothing is made and nothing is changed, but for a probe file and a probe object, which are removed. A part that fails
 does not keep the others from being looked at.
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 
-from holdfast.app.checks import blobs, catalog, clock, keys, options
+from holdfast.app.checks import blobs, catalog, clock, keys, options, process
 from holdfast.app.checks.finding import Finding, failed, has_failed, ok
 from holdfast.app.checks.options import Setting, in_force
 from holdfast.app.config import ServeOptions, StoreOptions
@@ -35,6 +35,8 @@ def check(
     reached = True
     times: list[Finding] = []
     yield from options.options(chosen, sources, environ)
+    yield from process.tls(chosen.tls, now)
+    yield from process.open_files()
     yield from blobs.directory(store.directory, holds_packs=store.bucket is None)
     if store.bucket is not None:
         found, ahead_us = blobs.bucket(store.bucket, now)

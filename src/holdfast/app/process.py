@@ -24,6 +24,7 @@ from holdfast.app.memory import use_one_heap
 from holdfast.app.option_sources import Sources
 from holdfast.app.reachability import Reachability
 from holdfast.app.reloading import Reloader, say_doubts, take_over
+from holdfast.model.limits import OPEN_FILES_WANTED
 from holdfast.observe import standard_streams
 from holdfast.observe.logs import Logger, ServiceLog, StandardLibraryHandler
 from holdfast.observe.metrics import Metrics
@@ -34,9 +35,6 @@ from holdfast.server.health import Health
 from holdfast.server.http_server import HttpServer, OpsDoor, ServerOptions
 from holdfast.server.ops import OpsFace
 from holdfast.server.slots import SlotOptions
-
-OPEN_FILES_WANTED = 8192
-
 
 Orders = Callable[[Callable[[bool], object]], None]
 """Takes what stops a service, gently or (True) at once."""

@@ -18,8 +18,9 @@ app = App(name="config", help="Show what is in force, and test it.")
 def check(*, flags: Given = None, as_json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> int:
     """Show every option, its value and where that comes from; then test what a service would need.
 
-    It takes the flags of 'holdfast serve', the same variables and the same file. Tested are the directory, the catalog
-    (the database, the rights in it, its schema), the bucket, the clocks and the keys. No store is made or changed: one
+    It takes the flags of 'holdfast serve', the same variables and the same file. Tested are the certificate,
+    the directory, the catalog (the database, the rights in it, its schema, poolers in between), the bucket, the clocks
+    and the keys. No store is made or changed: one
     small file and one small object are written and removed. Secrets are not shown.
 
     For example:
