@@ -36,9 +36,11 @@ def holdfast(*arguments: str, environ: dict[str, str] | None = None) -> subproce
 
 
 @contextmanager
-def serving(data: Path, *arguments: str) -> Iterator[Service]:
+def serving(data: Path, *arguments: str, under: tuple[str, ...] = ()) -> Iterator[Service]:
+    """`under` is a command that starts the service, with a limit for instance."""
     log = data.parent / f"{data.name}.log"
-    command = [sys.executable, "-m", "holdfast", "serve", "--data", str(data), "--listen", "127.0.0.1:0", *arguments]
+    started = (*under, sys.executable, "-m", "holdfast", "serve")
+    command = [*started, "--data", str(data), "--listen", "127.0.0.1:0", *arguments]
     with log.open("w") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout is not None

@@ -118,8 +118,8 @@ def test_what_is_no_time_is_refused(text: bytes) -> None:
         ("ListBackupJobs", b"backupVaultName=a", "ByBackupVaultName is 'a': it must be text that matches"),
         ("ListBackupJobs", b"backupVaultName=vault%0A", "ByBackupVaultName is 'vault"),
         ("NotifyObjectComplete", b"metadata-string=" + b"x" * 257, r"MetadataString is 'x+'... \(257 characters\): "),
-        ("ListObjects", b"next-token=%", "NextToken is b'%': it must be percent-encoded"),
-        ("ListObjects", b"next-token=%C3", "NextToken is b'%C3': it must be UTF-8"),
+        ("ListObjects", b"next-token=%", "NextToken is '%': it must be percent-encoded"),
+        ("ListObjects", b"next-token=%C3", "NextToken is '%C3': it must be UTF-8"),
         ("ListObjects", b"next-token=\xff", "NextToken is .*: it must be UTF-8"),
     ],
 )

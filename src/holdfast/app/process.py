@@ -7,7 +7,6 @@ signal, or SIGKILL, loses nothing. With several workers each of them lives this 
 import asyncio
 import gc
 import logging
-import resource
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from holdfast.app.config import ServeOptions
 from holdfast.app.hangups import Hangups
 from holdfast.app.listener import Listeners, ops_url, url
 from holdfast.app.memory import use_one_heap
+from holdfast.app.open_files import allow_open_files, say_if_low, shares
 from holdfast.app.option_sources import Sources
 from holdfast.app.reachability import Reachability
 from holdfast.app.reloading import Reloader, say_doubts, take_over
@@ -132,7 +132,7 @@ def made_ready(service_log: ServiceLog, metrics: Metrics) -> Iterator[None]:
     logging.getLogger().addHandler(handler := StandardLibraryHandler(service_log.logger))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     metrics.watch("holdfast_dropped_log_lines", "Lines of the log that were dropped unread", service_log.dropped)
-    _allow_open_files(OPEN_FILES_WANTED)
+    say_if_low(allow_open_files(), service_log.logger)
     use_one_heap()
     try:
         yield
@@ -181,12 +181,13 @@ async def _serve(
 
     reachability = Reachability(system.asks(), log)
     health = Health(not_ready, metrics, shows_metrics=listeners.ops is None)
+    share = shares(allow_open_files())
     ops = None
     if listeners.ops is not None:
-        ops = OpsDoor(listeners.ops, OpsFace(Health(not_ready, metrics, for_everyone=False)))
+        ops = OpsDoor(listeners.ops, share.ops, OpsFace(Health(not_ready, metrics, for_everyone=False)))
     bodies = BodyOptions(body_budget_bytes=options.body_budget_bytes, answer_budget_bytes=options.body_budget_bytes)
     face = Face(system.gateway, health, threads, bodies, metrics, options.trusted_proxies)
-    slots = SlotOptions(per_address_max=options.connections_per_address, trusted=options.trusted_proxies)
+    slots = SlotOptions(share.connections, options.connections_per_address, share.reserved, options.trusted_proxies)
     server = HttpServer(face, listeners.main, ServerOptions(certificate, slots=slots), settled, metrics, log, ops)
     loop = asyncio.get_running_loop()
 
@@ -211,12 +212,3 @@ async def _serve(
 def _run(main: Coroutine[object, object, None]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)
-
-
-def _allow_open_files(wanted: int) -> None:
-    """Raise the soft limit of open files as far as we may: the usual 1024 is fewer than the connections we accept."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY or hard > soft:
-        goal = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        if soft < goal:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (goal, hard))

@@ -107,5 +107,6 @@ def content_length(head: RequestHead) -> int | None:
         return 0
     text = values.pop()
     if values or not text.isdigit() or len(text) > 18:
-        raise InvalidInput(f"Content-Length is {text[:40]!r}: it must be one whole number of bytes")
+        shown = text[:40].decode("ascii", "backslashreplace")
+        raise InvalidInput(f"Content-Length is {shown!r}: it must be one whole number of bytes")
     return int(text)

@@ -15,15 +15,19 @@ class Refused(Exception):
         self.error = error
 
 
-def check_head(target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+def check_head(target: bytes, headers: Sequence[tuple[bytes, bytes]], version: str) -> bool:
     """Whether the body is chunked.
 
-    Raises Refused: a target that is no path, too many headers, a framing of the body that has two readings.
+    Raises Refused: a target that is no path, too many headers, no Host or several (RFC 9112, 3.2), a framing of the
+    body that has two readings.
     """
     if not target.startswith(b"/"):
         shown = target[:60].decode("latin-1")
         raise Refused("target", InvalidInput(f"the request target is {shown!r}: it must be a path beginning with '/'"))
     check_header_count(len(headers))
+    hosts = sum(name == b"host" for name, _ in headers)
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        raise Refused("host", InvalidInput(f"the request has {hosts} Host headers: send exactly one"))
     encodings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     lengths = sum(name == b"content-length" for name, _ in headers)
     if (encodings and (encodings != [b"chunked"] or lengths)) or lengths > 1:

@@ -9,7 +9,6 @@ from typing import Any
 import uvicorn
 from uvicorn._types import ASGI3Application
 
-from holdfast.model.limits import OPS_CONNECTIONS_MAX
 from holdfast.observe.logs import Logger
 from holdfast.observe.metrics import Metrics
 from holdfast.server.acceptor import Acceptor
@@ -40,6 +39,7 @@ class OpsDoor:
     """A second address, in plain HTTP, for whoever watches the service; with connections of its own."""
 
     listener: socket.socket
+    connections_max: int
     app: ASGI3Application
 
 
@@ -100,7 +100,7 @@ class HttpServer(uvicorn.Server):
         memory = ReadMemory()
         self._open(self._listener, self._slots, memory, tls=True)
         if self._ops is not None:
-            slots = ConnectionSlots(SlotOptions(OPS_CONNECTIONS_MAX, OPS_CONNECTIONS_MAX), self._evicted)
+            slots = ConnectionSlots(SlotOptions(self._ops.connections_max, self._ops.connections_max, 0), self._evicted)
             self._open(self._ops.listener, slots, memory, app=self._ops.app)
         self.started = True
         self._ready()

@@ -205,7 +205,7 @@ class HoldfastProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head.complete()
         self._placed_bytes += self._head.fields_bytes
-        is_chunked = check_head(self.url, self.headers)
+        is_chunked = check_head(self.url, self.headers, self.parser.get_http_version())
         if self._slot.refusal is not None and not self.url.startswith(HEALTH):
             raise Refused("connections", Unavailable(self._slot.refusal))
         exchange = self._exchange()

@@ -47,7 +47,10 @@ def shorten(value: object) -> str:
         return "null" if value is None else str(value).lower()
     if isinstance(value, list | dict):
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
-    if isinstance(value, str | bytes) and len(value) > _SHOWN_CHARACTERS_MAX:
-        unit = "characters" if isinstance(value, str) else "bytes"
-        return f"{value[: _SHOWN_CHARACTERS_MAX // 2]!r}... ({len(value)} {unit})"
-    return repr(value)
+    if not isinstance(value, str | bytes):
+        return repr(value)
+    is_cut = len(value) > _SHOWN_CHARACTERS_MAX
+    shown = value[: _SHOWN_CHARACTERS_MAX // 2] if is_cut else value
+    text = shown if isinstance(shown, str) else shown.decode("utf-8", "backslashreplace")
+    unit = "characters" if isinstance(value, str) else "bytes"
+    return f"{text!r}... ({len(value)} {unit})" if is_cut else repr(text)
