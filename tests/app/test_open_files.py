@@ -1,7 +1,7 @@
 import pytest
 
-from holdfast.app.open_files import OPEN_FILES_NEEDED, OPEN_FILES_WANTED, shares
-from holdfast.model.limits import CONNECTIONS_MAX
+from holdfast.app.open_files import OPEN_FILES_NEEDED, shares
+from holdfast.model.limits import CONNECTIONS_MAX, OPEN_FILES_WANTED
 
 
 @pytest.mark.parametrize("limit", [20, 64, 256, 1024, OPEN_FILES_NEEDED, OPEN_FILES_WANTED])

@@ -7,10 +7,9 @@ it stays low, there are fewer connections, and the log says so: better than to f
 import resource
 from dataclasses import dataclass
 
-from holdfast.model.limits import CONNECTIONS_MAX, OPS_CONNECTIONS_MAX, RESERVED_CONNECTIONS_MAX
+from holdfast.model.limits import CONNECTIONS_MAX, OPEN_FILES_WANTED, OPS_CONNECTIONS_MAX, RESERVED_CONNECTIONS_MAX
 from holdfast.observe.logs import Logger
 
-OPEN_FILES_WANTED = 8192
 _OF_THE_STORE = 512
 """Packs, the catalog and its log, sockets to a database and a bucket, and room to spare."""
 OPEN_FILES_NEEDED = _OF_THE_STORE + CONNECTIONS_MAX + RESERVED_CONNECTIONS_MAX + OPS_CONNECTIONS_MAX

@@ -24,7 +24,6 @@ from holdfast.app.open_files import allow_open_files, say_if_low, shares
 from holdfast.app.option_sources import Sources
 from holdfast.app.reachability import Reachability
 from holdfast.app.reloading import Reloader, say_doubts, take_over
-from holdfast.model.limits import OPEN_FILES_WANTED
 from holdfast.observe import standard_streams
 from holdfast.observe.logs import Logger, ServiceLog, StandardLibraryHandler
 from holdfast.observe.metrics import Metrics

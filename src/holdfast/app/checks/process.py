@@ -33,7 +33,9 @@ def open_files(limits: tuple[int, int] | None = None) -> Iterator[Finding]:
     soft, hard = limits or resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else hard
     if max(soft, most) < OPEN_FILES_WANTED:
-        text = f"a process may open {hard} files, {OPEN_FILES_WANTED} are wanted: connections beyond will be refused"
+        text = (
+            f"a process may open {hard} files, {OPEN_FILES_WANTED} are wanted: with fewer there are fewer connections"
+        )
         yield warning(_FILES, text, f"raise the hard limit (LimitNOFILE={OPEN_FILES_WANTED}, ulimit -Hn)")
     else:
         yield ok(_FILES, f"{max(soft, min(most, OPEN_FILES_WANTED))} may be open, {OPEN_FILES_WANTED} are wanted")
