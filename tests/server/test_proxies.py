@@ -81,7 +81,8 @@ def port(way: str, live: Live) -> Iterator[int]:
 class Waiting:
     """A client that keeps its connection, and sends a body only when told to."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, expect: bytes = b"expect") -> None:
+        self.expect = expect
         self.host = f"127.0.0.1:{port}"
         self.port = port
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -92,7 +93,7 @@ class Waiting:
         headers = [
             *signed("PUT", target, payload=UNSIGNED, secret=secret, host=self.host),
             (b"content-length", b"%d" % len(body)),
-            (b"expect", b"100-continue"),
+            (self.expect, b"100-continue"),
         ]
         self.sock.sendall(render("PUT", target, headers))
         reply = self.read()
@@ -122,9 +123,10 @@ class Waiting:
         return Reply(int(first.split()[1]), first, headers, body)
 
 
+@pytest.mark.parametrize("expect", [b"Expect", b"expect"], ids=["capital", "small"])
 @pytest.mark.parametrize("body", [FEW, MANY], ids=["few", "many"])
-def test_a_client_that_keeps_its_connection_is_answered_again_and_again(port: int, body: bytes):
-    client = Waiting(port)
+def test_a_client_that_keeps_its_connection_is_answered_again_and_again(port: int, body: bytes, expect: bytes):
+    client = Waiting(port, expect)
     for _ in range(3):
         assert client.put(body).status == 200
         assert client.put(body, secret="wrong").status == 403
@@ -223,4 +225,22 @@ def test_an_early_answer_is_for_who_reached_this_socket_or_promised_to_close(
     host: bytes, server: tuple[str, int] | None, extra: tuple[tuple[bytes, bytes], ...], early: bool
 ):
     head = RequestHead("PUT", b"/", b"", ((b"host", host), *extra))
-    assert may_answer_early(head, server, "http") is early
+    assert may_answer_early(head, server, "http", b"expect") is early
+
+
+@pytest.mark.parametrize(("written", "early"), [(b"Expect", True), (b"EXPECT", True), (b"expect", False), (b"", False)])
+def test_capital_letters_in_expect_show_that_no_proxy_has_rewritten_it(written: bytes, early: bool):
+    head = RequestHead("PUT", b"/", b"", ((b"host", b"backup.example"),))
+    assert may_answer_early(head, ("10.0.0.1", 9220), "https", written) is early
+    behind = RequestHead("PUT", b"/", b"", ((b"host", b"backup.example"), (b"via", b"1.1 x")))
+    assert not may_answer_early(behind, ("10.0.0.1", 9220), "https", written)
+
+
+def test_a_client_that_writes_expect_as_sdks_do_is_spared_the_body_under_any_name(live: Live):
+    target = chunk_target(FEW)
+    headers = [*signed("PUT", target, payload=UNSIGNED, host="backup.example"), (b"content-length", b"30000")]
+    for name, status in ((b"Expect", 200), (b"expect", 100)):
+        client = Waiting(live.port)
+        client.sock.sendall(render("PUT", target, [*headers, (name, b"100-continue")]))
+        assert client.read().status == status
+        client.sock.close()

@@ -26,6 +26,7 @@ from holdfast.server.early import may_answer_early
 from holdfast.server.exchange import CARRIER, PROVEN, Exchange
 from holdfast.server.gateway import Admitted, Gateway
 from holdfast.server.health import Health
+from holdfast.server.scope import EXPECT_AS_WRITTEN
 from holdfast.server.trace import client_address
 from holdfast.wire.message import Buffer, RequestHead, Response
 
@@ -94,7 +95,8 @@ class Face:
         client = scope["client"]
         address = client_address(client[0] if client else None, head, self._trusted_proxies)
         admitted = self._health.answer(head) or self._gateway.admit(head, address)
-        may_be_early = may_answer_early(head, scope["server"], scope["scheme"])
+        written = cast("dict[str, Any]", scope)[EXPECT_AS_WRITTEN]
+        may_be_early = may_answer_early(head, scope["server"], scope["scheme"], written)
         if isinstance(admitted, Response):
             await _read_away(head, receive, may_be_early)
             await reply(send, admitted)

@@ -3,9 +3,10 @@
 It saves a client the body, and it is right only if nothing else uses the connection afterwards. Between two parties
 `Connection: close` says so. A proxy keeps that word for itself: HAProxy passes the answer on without it, the client
 sends its next request, and HAProxy takes that for the body still due; Caddy asks for the body on its own account and
-resets the client that sends it. So a client is answered early where it has said that it closes its connection after
-such an answer, or where its signed `Host` is the address of the very socket it reached; and never where a header shows
-a proxy. Every other client is asked for the body.
+resets the client that sends it. So a client is answered early only where no header shows a proxy, and one of these
+tells that none of those is there unseen: the client has said that it closes its connection after such an answer; its
+signed `Host` is the address of the very socket it reached; or `Expect` is not all in small letters, into which
+HAProxy and Envoy turn every name. Every other client is asked for the body.
 """
 
 import ipaddress
@@ -29,15 +30,15 @@ _PORTS = {"http": 80, "https": 443}
 Address = tuple[str, int | None]
 
 
-def may_answer_early(head: RequestHead, server: Address | None, scheme: str) -> bool:
+def may_answer_early(head: RequestHead, server: Address | None, scheme: str, expect_as_written: bytes) -> bool:
     """Whether an answer before the body reaches this client and ends its connection.
 
-    `server` is our end of the connection's socket.
+    `server` is our end of the connection's socket; `expect_as_written` the name of that header as it came.
     """
     if any(name in _ADDED_BY_PROXIES or name.startswith(_PROXY_PREFIX) for name, _ in head.headers):
         return False
     name, value = EARLY_ANSWER_CLOSES
-    if head.header(name) == value:
+    if head.header(name) == value or expect_as_written != expect_as_written.lower():
         return True
     host = head.header(b"host")
     return host is not None and server is not None and _is_address_of(host, server, _PORTS.get(scheme))

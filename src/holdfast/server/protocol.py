@@ -184,7 +184,7 @@ class HoldfastProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self.url = b""
-        self.expect_100_continue = False
+        self.expect_100_continue, self._expect = False, b""
         self.headers = []
         self._head.begin()
 
@@ -196,9 +196,9 @@ class HoldfastProtocol(HttpToolsProtocol):
         if not self._head.open:
             return  # a trailer: nothing that a head did not say is listened to
         self._head.field(len(name) + len(value) + 4)
-        name = name.lower()
+        written, name = name, name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
+            self.expect_100_continue, self._expect = True, written
         self.headers.append((name, value.strip(b" \t")))
         check_header_count(len(self.headers))
 
@@ -255,9 +255,8 @@ class HoldfastProtocol(HttpToolsProtocol):
             )
 
     def _exchange(self) -> Exchange:
-        version = self.parser.get_http_version()
-        method = self.parser.get_method()
-        scope = scope_of(version, method, self.url, self.headers, self.scheme, self.server, self.client)
+        scope = scope_of(self.parser, self.url, self.headers, self.scheme, self.server, self.client, self._expect)
+        version = scope["http_version"]
         keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.parser.should_upgrade()
         return Exchange(self, scope, keep_alive=keep_alive, expects=self.expect_100_continue and version != "1.0")
 
