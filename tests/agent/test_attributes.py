@@ -79,6 +79,21 @@ def test_every_status_comes_back_and_fits(
     assert found.device == ((os.major(special), os.minor(special)) if kind in "cb" else None)
 
 
+def test_an_unchanged_file_has_the_string_that_every_version_wrote() -> None:
+    status = _Status(
+        st_mode=0o100644,
+        st_uid=1000,
+        st_gid=100,
+        st_size=5,
+        st_mtime_ns=7,
+        st_ctime_ns=8,
+        st_ino=9,
+        st_dev=3,
+        st_nlink=2,
+    )
+    assert describe(status, "f") == "hf1 f 100644 1000 100 5 7 8 9 h=3:9"  # type: ignore[arg-type]
+
+
 def test_what_others_wrote_is_not_ours() -> None:
     for text in (
         None,

@@ -54,7 +54,7 @@ def give(
         os.utime(file, ns=(attributes.mtime_ns, attributes.mtime_ns), follow_symlinks=follow)
     except (OSError, OverflowError) as error:
         lost.append(_because("modification time", error))
-    status = os.stat(file, follow_symlinks=follow)
+    status = os.fstat(file) if isinstance(file, int) else os.lstat(file)
     if not lost:
         _compare(status, attributes, owner, mode, lost)
     return lost, status
