@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from holdfast.client.api import Api
-from holdfast.model.errors import CallerError, HoldfastError, Internal, NotFound
+from holdfast.model.errors import CallerError, Damaged, HoldfastError, Internal, NotFound
 from torture.content import Content
 from torture.hand import Hand
 from torture.journal import LedgerJournal
@@ -50,7 +50,7 @@ class Patience:
         while True:
             try:
                 answer = ask()
-            except (CallerError, Internal):
+            except (CallerError, Damaged, Internal):
                 raise
             except HoldfastError as trouble:
                 met()

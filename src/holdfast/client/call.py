@@ -1,10 +1,10 @@
 """One call: sign, send, judge the answer, try again where that can help.
 
-What always holds: what comes out is a 2xx answer or an error of model/errors. A `CallerError` is never tried again;
-any other error is (what the service calls its own defect once, the rest several times), after a wait that doubles, with
-jitter, or after the wait that the service asked for. Each attempt is signed anew, so that a long wait does not outlive
-the clock window. Every operation of the agent may be repeated safely: that is the service's promise (idempotent
-uploads, completions and commits).
+What always holds: what comes out is a 2xx answer or an error of model/errors. A `CallerError`, or damage, is never
+tried again; any other error is (what the service calls its own defect once, the rest several times), after a wait that
+doubles, with jitter, or after the wait that the service asked for. Each attempt is signed anew, so that a long wait
+does not outlive the clock window. Every operation of the agent may be repeated safely: that is the service's promise
+(idempotent uploads, completions and commits).
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import msgspec
 from holdfast.client.faults import error_of, retry_after_ms
 from holdfast.client.transport import Body, ClientReply, ClientRequest, Transport, body_parts
 from holdfast.model.clock import Clock, SystemClock
-from holdfast.model.errors import CallerError, HoldfastError, Internal, Transient
+from holdfast.model.errors import CallerError, Damaged, HoldfastError, Internal, Transient
 from holdfast.sigv4.sign import sign
 from holdfast.sigv4.signature import EMPTY_SHA256, UNSIGNED_PAYLOAD
 
@@ -121,10 +121,10 @@ class Requester:
                     return reply
                 asked_ms = retry_after_ms(reply)
                 raise error_of(reply)
-            except CallerError:
-                raise
+            except (CallerError, Damaged):
+                raise  # what is damaged stays so until it is sent again
             except HoldfastError as failed:
-                # Damage and defects of the service seldom pass: one more attempt will do.
+                # Defects of the service seldom pass: one more attempt will do.
                 if attempt >= (min(2, self._attempts_max) if isinstance(failed, Internal) else self._attempts_max):
                     raise
             self._wait(attempt, asked_ms)

@@ -5,6 +5,7 @@ import msgspec
 from holdfast.client.transport import ClientReply
 from holdfast.model.errors import (
     AlreadyExists,
+    Damaged,
     DataExists,
     Denied,
     DiskFull,
@@ -21,7 +22,7 @@ from holdfast.model.errors import (
     UnreadableBody,
     UnusableKey,
 )
-from holdfast.wire.faults import DISK_FULL
+from holdfast.wire.faults import DAMAGED, DISK_FULL
 
 _CLASSES: dict[str, type[HoldfastError]] = {
     "AccessDeniedException": Denied,
@@ -72,6 +73,8 @@ def error_of(reply: ClientReply) -> HoldfastError:
         return Throttled(message, retry_after_ms=retry_after_ms(reply) or 1000)
     if body.reason == DISK_FULL:
         return DiskFull(message)
+    if body.reason == DAMAGED:
+        return Damaged(message)
     known = _CLASSES.get(code)
     if known is not None:
         return known(message)

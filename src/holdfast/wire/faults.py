@@ -13,6 +13,7 @@ import msgspec
 from holdfast.model.errors import (
     AlreadyExists,
     CallerError,
+    Damaged,
     DataExists,
     Denied,
     DiskFull,
@@ -77,6 +78,7 @@ _BACKUP_STATUS = {"AccessDeniedException": 403, "ThrottlingException": 429, _UNA
 _STATUS = {BACKUPSTORAGE: _STORAGE_STATUS, HOLDFAST: _STORAGE_STATUS, BACKUP: _BACKUP_STATUS}
 
 DISK_FULL = "DiskFull"
+DAMAGED = "Damaged"
 _OURS = "the service failed on this request; its log has the details under the request id"
 _RETRY_AFTER_MS_DEFAULT = 1000
 
@@ -119,6 +121,9 @@ def _members(error: Exception) -> dict[str, str]:
     if isinstance(error, DiskFull):
         # Beside what the model lists: our agent gives up what does not fit, others ignore it.
         return {"Reason": DISK_FULL}
+    if isinstance(error, Damaged):
+        # Likewise: asking again would not help, and a restore of much that is damaged asks for each object.
+        return {"Reason": DAMAGED}
     return {}
 
 
