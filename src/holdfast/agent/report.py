@@ -59,6 +59,8 @@ class BackupReport(msgspec.Struct):
     problems_total: int = 0
     problems: list[Problem] = []
     warnings: list[str] = []
+    new_store: object = None
+    """What was said of the store, if this run made it (app.new_store)."""
     excludes_unused: list[str] = []
     """Patterns of --exclude, as they were given, that matched nothing."""
     seconds: float = 0.0

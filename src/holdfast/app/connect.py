@@ -7,6 +7,7 @@ from pathlib import Path
 
 from holdfast.app.config import gather_store
 from holdfast.app.memory import use_one_heap
+from holdfast.app.new_store import NewStore, described
 from holdfast.client.api import Api
 from holdfast.client.call import Credentials
 from holdfast.client.profile import resolve
@@ -19,6 +20,8 @@ class Connection:
 
     api: Api
     store: Path | None = None
+    made: NewStore | None = None
+    """That store, where it was made just now."""
 
 
 @contextmanager
@@ -63,12 +66,14 @@ def _inside(
             " AWS_ENDPOINT_URL to use a running service"
         )
     # Imported here: a client of a running service pays nothing for what the service needs.
+    from holdfast.access.credentials_file import NAME as CREDENTIALS_NAME
     from holdfast.app.build import System
     from holdfast.app.in_process import InProcessTransport
     from holdfast.app.read_only import is_read_only, scratch
     from holdfast.observe.late_log import late_log
     from holdfast.observe.unmeasured import Unmeasured
 
+    was_there = (directory / CREDENTIALS_NAME).exists()
     with ExitStack() as opened:
         read_only = is_read_only(options)
         if read_only:
@@ -78,4 +83,4 @@ def _inside(
         opened.callback(system.close)
         key = system.access_key
         api = Api(InProcessTransport(system.gateway), Credentials(key.access_key_id, key.secret))
-        yield Connection(api, directory)
+        yield Connection(api, directory, described(directory) if make and not was_there else None)

@@ -32,8 +32,8 @@ def backup(
     """Back up a directory (or a single file) as a new recovery point of its source.
 
     Only what changed since the last backup of the same source is read and sent; the recovery point is complete all the
-    same. A run that was interrupted is taken up by the next one. Files that cannot be read are named, their older
-    versions are kept, and the exit code is 3.
+    same. Where there is no store, it is made; what its keys need is said once. A run that was interrupted is taken up
+    by the next one. Files that cannot be read are named, their older versions are kept, and the exit code is 3.
 
     Examples:
 
@@ -70,7 +70,7 @@ def backup(
     batch
         Send many small files in one request. Without it, only the nine operations of AWS Backup Storage write objects.
     quiet
-        Show no progress.
+        Show no progress, and of a store just made only that its keys must be kept.
     json
         Print the result as one JSON object.
     """
@@ -79,14 +79,20 @@ def backup(
     from holdfast.agent.progress import backup_line, shown
     from holdfast.agent.report import BackupReport, Tally
     from holdfast.agent.scan import Options
-    from holdfast.agent.source import default_name
+    from holdfast.agent.source import default_name, open_source
     from holdfast.app.connect import connect
+    from holdfast.cli.output import warn
     from holdfast.cli.run_result import print_backup, stopped
     from holdfast.model.clock import SystemClock
     from holdfast.model.errors import HoldfastError
 
+    open_source(path)  # before a store is made for a misspelt path
     tally = Tally(BackupReport())
     with connect(store, os.environ, passphrase_file, make=True) as connection:
+        tally.report.new_store = connection.made
+        if connection.made and not json:
+            for line in connection.made.advice[-1:] if quiet else connection.made.advice:
+                warn(line)
         options = Options(
             Exclusion(exclude, os.path.abspath(path)), exclude_caches, one_file_system, _own_store(connection.store)
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from holdfast.app.connect import connect
-from holdfast.cli.output import print_facts, print_json, print_table, say, when
+from holdfast.cli.output import print_facts, print_json, print_table, say, warn, when
 from holdfast.cli.passphrase import PassphraseFile
 from holdfast.client.answers import Vault
 
@@ -35,6 +35,8 @@ def create(name: str, /, *, store: Store = None, passphrase_file: PassphraseFile
     """
     with connect(store, os.environ, passphrase_file, make=True) as connection:
         made = connection.api.create_vault(name)
+    for line in connection.made.advice if connection.made else ():
+        warn(line)
     if as_json:
         print_json(made)
     else:
