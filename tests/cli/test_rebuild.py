@@ -55,7 +55,7 @@ def test_what_is_missing_is_named_and_the_exit_code_says_so(lost: Store, capsys:
     lost.lose_catalog()
     assert run(["rebuild", "--store", str(lost.folder), "--quiet"]) == 1
     said = capsys.readouterr().out
-    assert "missing: arn:aws:holdfast:local:000000000000:source/work n\\xe4me (chunk 0)" in said
+    assert "missing: arn:aws:holdfast:local:000000000000:source/work n\u00e4me (chunk 0)" in said
 
 
 def test_a_catalog_that_can_be_used_is_left_alone(lost: Store, capsys: pytest.CaptureFixture[str]) -> None:
