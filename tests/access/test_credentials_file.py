@@ -92,3 +92,18 @@ def test_a_disk_that_takes_no_key_is_unavailable_and_nothing_is_left(
             credentials_file.ensure(tmp_path)
     assert list(tmp_path.iterdir()) == []
     credentials_file.ensure(tmp_path)
+
+
+def test_a_file_that_is_replaced_keeps_its_owner_and_mode_and_may_hold_the_key_before(tmp_path: Path) -> None:
+    old = credentials_file.ensure(tmp_path)
+    path = tmp_path / "credentials"
+    assert credentials_file.read_previous(path) is None
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 1234)
+    owner, new = path.stat().st_uid, credentials_file.generate()
+    credentials_file.replace(path, new, old)
+    assert (credentials_file.read(path), credentials_file.read_previous(path)) == (new, old)
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (owner, 0o600)
+    credentials_file.replace(path, new, None)
+    assert (credentials_file.read(path), credentials_file.read_previous(path)) == (new, None)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["credentials"]

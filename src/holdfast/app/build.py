@@ -10,10 +10,9 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
-from holdfast.access import credentials_file
 from holdfast.access.authenticate import Authenticator, Caller
-from holdfast.access.credentials_file import AccessKey
-from holdfast.app.belonging import require_belonging, settle_identity
+from holdfast.app import access_keys
+from holdfast.app.belonging import require_belonging
 from holdfast.app.config import StoreOptions
 from holdfast.app.directory import prepare
 from holdfast.app.keys import finish_destroying, open_keys
@@ -32,7 +31,6 @@ from holdfast.blobs.lock import StoreLock
 from holdfast.blobs.read_only_disk import ReadOnlyDisk
 from holdfast.blobs.reserve import Reserve
 from holdfast.catalog import freezes, vaults, writers
-from holdfast.catalog.identity import Identity
 from holdfast.catalog.port import Catalog
 from holdfast.catalog.sqlite_file import CHECKSUM_VFS
 from holdfast.catalog.transaction import Tx
@@ -112,7 +110,6 @@ class System:
         if not joins:
             self.lock = StoreLock(directory)
             self._closing.callback(self.lock.close)
-        self.access_key = _access_key(options)
         places = self.places = open_blobs(options, disk=disk)
         blobs = places.blobs
         self._closing.callback(blobs.close)
@@ -127,9 +124,8 @@ class System:
         self._closing.callback(catalog.close)
         with catalog.snapshot() as tx:
             require_finished(freezes.standing(tx))
-        own = Identity(keys.root_id, self.access_key.access_key_id)
-        if options.catalog is not None:
-            settle_identity(catalog, own)
+        accepted, own = access_keys.bring_along(options, catalog, keys.root_id)
+        self.access_key = accepted[0]
 
         def require(tx: Tx) -> None:
             # Looked at again in the transaction that lets this process in: the root key may be changed just now, or
@@ -201,7 +197,7 @@ class System:
             self.handlers, early = reading_only(self.handlers, self._reads_only), {}
         self.gateway = Gateway(
             Router(services),
-            Authenticator({self.access_key.access_key_id: self.access_key.secret}.get, clock),
+            Authenticator({key.access_key_id: key.secret for key in accepted}.get, clock),
             self.handlers,
             early,
             BodyLimits(options.chunk_bytes_max, require_checksums=options.require_checksums),
@@ -246,12 +242,6 @@ class System:
     def close(self) -> None:
         """Answer what is under way, then let go of everything, the lock last."""
         self._closing.close()
-
-
-def _access_key(options: StoreOptions) -> AccessKey:
-    if options.credentials_file is not None:
-        return credentials_file.read(options.credentials_file, mounted=True)
-    return credentials_file.ensure(options.directory)
 
 
 def _root_key(options: StoreOptions, blobs: Blobs, disk: RoomyDisk) -> RootKeyPlace:

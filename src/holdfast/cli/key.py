@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from holdfast.cli.key_access import rotate_access
 from holdfast.cli.output import UsageError, print_facts, print_json, say, warn
 from holdfast.model.counted import counted
 
@@ -31,9 +32,7 @@ _EXPORT_AGAIN = (
 )
 
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
-PassphraseFile = Annotated[
-    str | None, Parameter(metavar="FILE", help="File with the pass phrase that the store has now.")
-]
+PassphraseFile = Annotated[str | None, Parameter(metavar="FILE", help="File with the pass phrase of now.")]
 KmsEndpoint = Annotated[str | None, Parameter(metavar="URL", help="URL of the KMS, if it is not AWS's.")]
 
 
@@ -87,6 +86,9 @@ def rotate_root(
 
     _show(rotate_it(_options(store), _unlock(store, passphrase_file, kms_endpoint)), as_json)
     warn(_EXPORT_AGAIN)
+
+
+app.command(rotate_access, name="rotate-access")
 
 
 @app.command

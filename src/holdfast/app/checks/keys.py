@@ -72,10 +72,10 @@ def access_key(options: StoreOptions, identity: Identity | None = None) -> Itera
         yield failed(_ACCESS, refused.message)
         return
     if identity is not None and key.access_key_id != identity.access_key_id:
-        yield failed(
+        yield warning(
             _ACCESS,
-            f"{path} holds {key.access_key_id}, and the store's is {identity.access_key_id}",
-            "copy the file credentials from a node of the store",
+            f"{path} holds {key.access_key_id}, and the node that started last brought {identity.access_key_id}",
+            "copy the file credentials from that node, unless the access key is being replaced",
         )
     else:
         yield ok(_ACCESS, f"{key.access_key_id} in {path}")
