@@ -36,7 +36,10 @@ def claim(api: Api, vault: str, source: str) -> Job:
                 vault, resource_arn(source), ROLE_ARN, idempotency_token=uuid.uuid4().hex
             ).backup_job_id
         except NotFound as missing:
-            raise NotFound(f"{missing.message}; create the vault {vault!r} first, or name another") from missing
+            raise NotFound(
+                f"there is no vault {vault!r}: 'holdfast vault create {vault}' makes it, 'holdfast vault list' shows"
+                " those that are there"
+            ) from missing
         except (AlreadyExists, InvalidState):
             running = _running(api, vault, source)
             if running is None:

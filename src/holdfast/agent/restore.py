@@ -62,7 +62,7 @@ def restore(api: Api, plan: Plan, tally: Tally[RestoreReport], clock: Clock) -> 
     try:
         target = Target(plan.to)
     except OSError as error:
-        raise InvalidInput(f"{plan.to} cannot be written to: {error.strerror}; name another directory") from error
+        raise InvalidInput(f"{plan.to!r} cannot be written to: {error.strerror}; name another directory") from error
     job_id = api.start_restore_job(plan.recovery_point_arn)
     top = None if plan.numeric_owner else top_object(api, job_id)
     owners = Owners({}, {}) if top is None else Owners(top.about.users, top.about.groups)

@@ -81,11 +81,13 @@ def backup(
     from holdfast.agent.scan import Options
     from holdfast.agent.source import default_name, open_source
     from holdfast.app.connect import connect
-    from holdfast.cli.output import warn
+    from holdfast.cli.output import UsageError, warn
     from holdfast.cli.run_result import print_backup, stopped
     from holdfast.model.clock import SystemClock
     from holdfast.model.errors import HoldfastError
 
+    if source == "":
+        raise UsageError("--source is '': give the source a name, or leave the option out for HOST:PATH")
     open_source(path)  # before a store is made for a misspelt path
     tally = Tally(BackupReport())
     with connect(store, os.environ, passphrase_file, make=True) as connection:

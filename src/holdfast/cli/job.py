@@ -47,6 +47,8 @@ def list_(
     resource = None if source is None else resource_arn(source)
     with connect(store, os.environ, passphrase_file) as connection:
         jobs = list(connection.api.list_backup_jobs(vault=vault, resource_arn=resource, state=state))
+        if vault is not None and not jobs:
+            connection.api.describe_vault(vault)  # raises NotFound where there is none
     if source is not None and not jobs:
         raise NotFound(f"there is no such job of source {source!r}; 'holdfast job list' without --source lists all")
     if as_json:

@@ -112,7 +112,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         result = _root(arguments) if list(arguments) in _ROOT else _command(arguments)
     except UsageError as misuse:
-        complain(f"{misuse}\nTry 'holdfast --help'.")
+        complain(f"{misuse}\nTry '{' '.join(('holdfast', *_named(arguments)))} --help'.")
         return USAGE
     except HoldfastError as error:
         _show_where()
@@ -156,11 +156,24 @@ def _root(arguments: Sequence[str]) -> int:
 def _command(arguments: Sequence[str]) -> object:
     from cyclopts import CycloptsError
 
+    if arguments[0] == "help":
+        arguments = [*arguments[1:], "--help"]
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     try:
         return build_app(chosen)(list(arguments))
     except CycloptsError as misuse:
-        raise UsageError(str(misuse)) from misuse
+        from holdfast.cli.misuse import told
+
+        raise UsageError(told(misuse)) from misuse
+
+
+def _named(arguments: Sequence[str]) -> list[str]:
+    """The words that name a command: the first one, and the second where the first is a group of commands."""
+    for name, where, _ in COMMANDS:
+        if list(arguments[:1]) == [name]:
+            words = arguments[1:2] if where.endswith(":app") else ()
+            return [name, *(word for word in words if word.isalpha())]
+    return []
 
 
 def _show_where() -> None:
