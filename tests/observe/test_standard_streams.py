@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.cli.main import run
+
 OPENING = """
     import os, sys
     from holdfast.observe import standard_streams
@@ -29,22 +31,28 @@ def test_no_file_ever_gets_a_descriptor_that_is_meant_for_a_person(tmp_path: Pat
     assert file.read_text() == "True"
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store that is there already: of a new one more is said."""
+    assert run(["vault", "create", "photos", "--store", str(tmp_path / "store")]) == 0
+    return tmp_path / "store"
+
+
 def started(redirections: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "holdfast", *arguments]
     return subprocess.run(["sh", "-c", f'exec "$@" {redirections}', "sh", *command], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
-def test_a_command_with_a_closed_stream_does_its_work(tmp_path: Path, closed: str):
-    ran = started(closed, "vault", "create", "photos", "--store", str(tmp_path / "store"))
+def test_a_command_with_a_closed_stream_does_its_work(store: Path, closed: str):
+    ran = started(closed, "vault", "list", "--store", str(store))
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ("photos" in ran.stdout) is (closed != ">&-")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["vault", "create", "photos"]])
-def test_output_that_cannot_be_written_is_exit_code_1_and_one_line(tmp_path: Path, arguments: list[str]):
-    store = ["--store", str(tmp_path / "store")] if len(arguments) > 1 else []
-    ran = started(">/dev/full", *arguments, *store)
+@pytest.mark.parametrize("arguments", [["--help"], ["vault", "list"]])
+def test_output_that_cannot_be_written_is_exit_code_1_and_one_line(store: Path, arguments: list[str]):
+    ran = started(">/dev/full", *arguments, *(["--store", str(store)] if len(arguments) > 1 else []))
     assert ran.returncode == 1
     assert ran.stderr.startswith("holdfast: the output cannot be written: No space left on device")
     assert ran.stderr.count("\n") == 1
