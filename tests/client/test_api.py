@@ -28,6 +28,12 @@ POINT = "arn:aws:backup:local:000000000000:recovery-point:11111111-2222"
 ROLE = "arn:aws:iam::000000000000:role/holdfast"
 DATA = b"some bytes"
 DIGEST = hashlib.sha256(DATA).digest()
+STORED: dict[str, object] = {
+    "InlineChunkChecksum": "c",
+    "InlineChunkChecksumAlgorithm": "SHA256",
+    "ObjectChecksum": "o",
+    "ObjectChecksumAlgorithm": "SUMMARY",
+}
 
 
 def once(operation: str, result: dict[str, object]) -> CodecTransport:
@@ -36,7 +42,7 @@ def once(operation: str, result: dict[str, object]) -> CodecTransport:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_put_object_sends_name_chunk_and_metadata(name: str) -> None:
-    transport = once("PutObject", {"ObjectChecksum": "s", "ObjectChecksumAlgorithm": "SUMMARY"})
+    transport = once("PutObject", {**STORED, "ObjectChecksum": "s"})
     stored = api_over(transport).put_object("job-1", name, DATA, DIGEST, metadata_string="f 100644 é+/=")
     assert transport.seen == [
         (
@@ -56,7 +62,7 @@ def test_put_object_sends_name_chunk_and_metadata(name: str) -> None:
 
 
 def test_put_object_without_data_has_no_chunk_and_with_empty_data_has_one() -> None:
-    transport = once("PutObject", {})
+    transport = once("PutObject", STORED)
     api = api_over(transport)
     api.put_object("j", "n", throw_on_duplicate=True)
     api.put_object("j", "n", b"", hashlib.sha256(b"").digest())
@@ -195,9 +201,7 @@ def test_reading_gives_pages_chunks_and_metadata() -> None:
     assert api.get_objects("r", ["t", "u"]) == [record, record]
 
 
-@pytest.mark.parametrize(
-    "spoilt", [{"Data": DATA + b"x"}, {"Length": 3}, {"Checksum": checksum.encode(b"0" * 32)}, {"Length": None}]
-)
+@pytest.mark.parametrize("spoilt", [{"Data": DATA + b"x"}, {"Length": 3}, {"Checksum": checksum.encode(b"0" * 32)}])
 def test_a_chunk_that_does_not_have_its_checksum_is_fetched_again_and_then_an_error(spoilt: dict[str, object]) -> None:
     good = {"Data": DATA, "Length": len(DATA), "Checksum": checksum.encode(DIGEST), "ChecksumAlgorithm": "SHA256"}
     outcomes: list[dict[str, object]] = [{**good, **spoilt}, {**good, **spoilt}, good]
@@ -207,6 +211,18 @@ def test_a_chunk_that_does_not_have_its_checksum_is_fetched_again_and_then_an_er
     assert len(slept) == 2
     with pytest.raises(Transient, match="the chunk"):
         api_over(once("GetChunk", {**good, **spoilt})).get_chunk("r", "t")
+
+
+def test_a_chunk_whose_length_is_not_told_is_fetched_again_and_then_an_error() -> None:
+    good = {"Data": DATA, "Length": len(DATA), "Checksum": checksum.encode(DIGEST), "ChecksumAlgorithm": "SHA256"}
+    slept: list[float] = []
+    api = api_over(CodecTransport({"GetChunk": lambda _: good}, headers_lost=2 * [b"x-amz-data-length"]), slept)
+    assert bytes(api.get_chunk("r", "t")) == DATA
+    assert len(slept) == 2
+    with pytest.raises(Transient, match="the chunk"):
+        api_over(CodecTransport({"GetChunk": lambda _: good}, headers_lost=99 * [b"x-amz-data-length"])).get_chunk(
+            "r", "t"
+        )
 
 
 def test_a_chunk_other_than_the_listed_one_is_an_error() -> None:
