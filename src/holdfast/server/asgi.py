@@ -217,6 +217,8 @@ async def _read_away(head: RequestHead, receive: ASGIReceiveCallable, may_be_ear
     """
     expects = head.header(b"expect") is not None
     length = head.header(b"content-length") or b""
+    if length in (b"", b"0") and head.header(b"transfer-encoding") is None:
+        return
     is_long = length.isdigit() and int(length[:_LENGTH_DIGITS_MAX]) > READ_AWAY_BYTES_MAX
     if (expects and may_be_early) or (is_long and not expects):
         return
