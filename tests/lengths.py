@@ -34,16 +34,11 @@ LONG: dict[str, dict[str, str]] = {
         "test_a_crowd_over_every_kind_of_network_in_turn_is_never_answered_wrongly": "",
     },
     "tests/chunks/test_kill.py": {"test_a_writer_killed_two_dozen_times_loses_nothing_it_acknowledged": ""},
-    "tests/interop/test_aws_cli.py": {
-        "test_a_backup_and_a_restore_from_a_shell": "",
-        "test_a_second_backup_from_a_shell_builds_on_the_first": "",
-        "test_pages_and_filters_from_a_shell": "",
-    },
-    "tests/interop/test_kms.py": {
-        "test_a_service_stops_using_its_keys_when_the_kms_says_so_and_goes_on_when_it_allows_it": "",
-    },
     "tests/keys/test_power_cuts.py": {"test_no_key_that_was_ever_used_is_lost": ""},
     "tests/keys/test_rotation.py": {"test_wherever_the_disk_fails_every_key_is_there_afterwards": ""},
+    "tests/service/test_broken_uploads.py": {
+        "test_an_upload_that_dies_at_any_byte_leaves_the_other_one_of_the_same_chunk_whole": "",
+    },
     "tests/service/test_memory.py": {"test_memory_stays_bounded_while_64_clients_push_8_mib_chunks": ""},
     "tests/service/test_workers.py": {
         "test_many_clients_write_and_read_through_all_of_them": "3",
@@ -59,10 +54,14 @@ LONG: dict[str, dict[str, str]] = {
         "test_a_store_that_is_killed_again_and_again_keeps_everything_it_acknowledged": "",
         "test_a_shared_store_whose_nodes_are_killed_again_and_again_keeps_everything_it_acknowledged": "",
     },
-    "tests/torture/test_model.py": {"test_random_steps_leave_the_service_and_the_dictionary_alike": ""},
+    "tests/torture/test_model.py": {
+        "test_random_steps_leave_the_service_and_the_dictionary_alike": "",
+        "test_a_kill_at_any_moment_leaves_all_or_nothing_of_a_request": "",
+    },
     "tests/torture/test_power_cuts.py": {
         "test_a_store_whose_power_is_cut_again_and_again_keeps_everything_it_acknowledged": "",
     },
+    "tests/torture/test_saboteurs.py": {"test_a_saboteur_is_caught_and_leaves_no_trace": ""},
     "tests/torture/test_syscalls.py": {
         "test_a_store_whose_system_calls_fail_here_and_there_loses_nothing_and_works_on": "",
     },
@@ -71,6 +70,9 @@ LONG: dict[str, dict[str, str]] = {
         "test_no_order_by_chance_loses_a_byte": "shared",
     },
 }
+
+BUILT = ("tests/interop/test_aws_cli.py", "tests/interop/test_kms.py", "tests/interop/test_typed_sdks.py")
+"""Whole files whose clients take minutes to install or to compile the first time."""
 
 ON_SERVERS = tuple(f"tests/{floor}/" for floor in ("agent", "records", "service", "torture", "upkeep"))
 """Above the ports, a test knows no database and no bucket. What those do by themselves is tested where they are
@@ -86,5 +88,9 @@ def mark_long(item: pytest.Item) -> None:
     name, _, parameters = rest.partition("[")
     wanted = LONG.get(place, {}).get(name)
     is_named = wanted is not None and wanted in parameters
-    if is_named or (place.startswith(ON_SERVERS) and "shared" in parameters and "short" not in parameters):
+    if (
+        is_named
+        or place in BUILT
+        or (place.startswith(ON_SERVERS) and "shared" in parameters and "short" not in parameters)
+    ):
         item.add_marker(pytest.mark.long)
