@@ -23,6 +23,7 @@ CACHE = HERE.parent.parent / ".cache" / "interop"
 _UNREACHABLE = re.compile(
     r"NewConnectionError|Failed to establish a new connection|ConnectTimeout|ReadTimeoutError|ProxyError"
     r"|name resolution|Network is unreachable|Connection refused|getaddrinfo|ERR_SOCKET_TIMEOUT"
+    r"|UnknownHostException|Could not resolve host|Couldn't connect to server|ConnectException"
     r"|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH"
 )
 
@@ -30,11 +31,11 @@ _UNREACHABLE = re.compile(
 def python_environment(name: str) -> Path:
     """The Python of a virtual environment with exactly what `<name>.txt` locks."""
     lock = HERE / f"{name}.txt"
-    with _made_once(name, sys.version.encode() + lock.read_bytes()) as (folder, is_new):
+    with made_once(name, sys.version.encode() + lock.read_bytes()) as (folder, is_new):
         if is_new:
             venv.create(folder, with_pip=True, symlinks=True)
             pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--retries", "2"]
-            _install([*pip, "--require-hashes", "--no-deps", "-r", lock], f"PyPI ({name})")
+            install([*pip, "--require-hashes", "--no-deps", "-r", lock], f"PyPI ({name})")
         return folder / "bin" / "python"
 
 
@@ -50,13 +51,13 @@ def node() -> Path:
 def node_modules(project: Path) -> Path:
     """The `node_modules` folder with exactly what `project`'s package-lock.json locks."""
     manifests = [project / "package.json", project / "package-lock.json"]
-    with _made_once(project.name, b"".join(path.read_bytes() for path in manifests)) as (folder, is_new):
+    with made_once(project.name, b"".join(path.read_bytes() for path in manifests)) as (folder, is_new):
         if is_new:
             folder.mkdir(parents=True)
             for path in manifests:
                 shutil.copy(path, folder)
             programs = str(node().parent)
-            _install(
+            install(
                 ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"],
                 "the npm registry",
                 cwd=folder,
@@ -66,7 +67,7 @@ def node_modules(project: Path) -> Path:
 
 
 @contextmanager
-def _made_once(name: str, content: bytes) -> Iterator[tuple[Path, bool]]:
+def made_once(name: str, content: bytes) -> Iterator[tuple[Path, bool]]:
     """A folder for `content` and whether it has still to be made; what fails on the way leaves nothing behind."""
     CACHE.mkdir(parents=True, exist_ok=True)
     folder = CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}"
@@ -85,9 +86,10 @@ def _made_once(name: str, content: bytes) -> Iterator[tuple[Path, bool]]:
         done.touch()
 
 
-def _install(command: list[object], registry: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+def install(command: list[object], registry: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+    """Runs what installs or builds a client; skips the test where its registry cannot be reached."""
     words = [str(word) for word in command]
-    ran = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=280)
+    ran = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=1500)
     if ran.returncode == 0:
         return
     said = ran.stdout + ran.stderr
