@@ -76,7 +76,11 @@ def test_what_cannot_be_read_is_named_and_its_older_version_kept(folder: Path) -
     (tree / "new").chmod(0o200)
     second = _run(folder, "backup", str(tree), "--source", "s", "--json", *store)
     assert second.returncode == 3
-    problems = {one["path"]: one for one in json.loads(second.stdout)["problems"]}
+    report = json.loads(second.stdout)
+    seen = sum(report[kind] for kind in ("files", "directories", "links", "others"))
+    assert seen == report["objects_sent"] + sum(report[f"objects_{end}"] for end in ("unchanged", "failed", "vanished"))
+    assert (report["objects_failed"], report["objects_new"]) == (2, 0)
+    problems = {one["path"]: one for one in report["problems"]}
     assert {path: one["kept"] for path, one in problems.items()} == {"new": False, "secret": True, "shut/": True}
     for path in problems:
         assert f"could not read {path}: Permission denied" in second.stderr
