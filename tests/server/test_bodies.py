@@ -11,6 +11,7 @@ from holdfast.access.authenticate import Caller
 from holdfast.model.limits import MIB
 from holdfast.server.asgi import BodyOptions
 from holdfast.server.connection_options import ConnectionOptions
+from tests.in_parallel import wait_until
 from tests.server.live import HANDLERS, UNSIGNED, Start, chunk_target, closed, read_reply, render, signed, take_chunk
 
 EXPECT = (b"expect", b"100-continue")
@@ -75,13 +76,14 @@ def test_an_error_in_the_head_is_answered_before_the_body(start: Start):
 
 def test_bodies_wait_for_room_and_all_are_answered(start: Start):
     peak, inside, lock = 0, 0, threading.Lock()
+    together = threading.Barrier(2)  # so that no machine is too slow for two of them to be inside at once
 
     def slowly(caller: Caller, params: dict[str, Any]) -> Mapping[str, object]:
         nonlocal peak, inside
         with lock:
             inside += len(params["Data"])
             peak = max(peak, inside)
-        time.sleep(0.02)
+        together.wait(30)
         with lock:
             inside -= len(params["Data"])
         return take_chunk(caller, params)
@@ -100,14 +102,14 @@ def test_bodies_wait_for_room_and_all_are_answered(start: Start):
     for each in clients:
         each.join(30)
     assert statuses == [200] * 12
-    assert 8 * MIB < peak <= 18 * MIB
+    assert 8 * MIB <= peak <= 18 * MIB
 
 
 def test_a_body_that_never_gets_room_is_told_to_come_back(start: Start):
     live = start(bodies=BodyOptions(body_budget_bytes=1, room_seconds_max=0.2))
     holder = live.connect()
     holder.sendall(put(b"x" * 16 * MIB))
-    time.sleep(0.2)
+    wait_until(lambda: live.face._bodies.bytes_taken > 0, "the first body has no room")
     sock = live.connect()
     sock.sendall(put(b"y" * 4 * MIB))
     reply = read_reply(sock)
@@ -120,16 +122,13 @@ def test_a_body_that_trickles_loses_its_room(start: Start):
     sock = live.connect()
     body = b"x" * 200_000
     sock.sendall(put(body))
-    began = time.monotonic()
-    for _ in range(100):
+    wait_until(lambda: live.face._bodies.bytes_taken > 0, "the body has no room")
+    while live.face._bodies.bytes_taken:
         try:
             sock.sendall(b"xxxx")
         except ConnectionError:
             break
         time.sleep(0.05)
-        if live.face._bodies.bytes_taken == 0:
-            break
-    assert time.monotonic() - began < 2
     assert read_reply(sock).headers["x-amzn-errortype"] == "NotReadableInputStreamException"
 
 
@@ -165,14 +164,12 @@ def test_a_large_answer_arrives_whole(start: Start):
 
 
 def test_a_reader_that_stops_reading_is_cut_off_and_its_room_given_back(start: Start):
-    live = start(handlers={"GetChunk": large_chunk}, connection=ConnectionOptions(write_idle_seconds_max=0.3))
+    live = start(handlers={"GetChunk": large_chunk}, connection=ConnectionOptions(write_idle_seconds_max=1.0))
     sock = live.connect()
     sock.sendall(get("t"))
-    time.sleep(0.1)
-    assert live.face._answers.bytes_taken == 16 * MIB
-    time.sleep(0.8)
-    assert live.face._answers.bytes_taken == 0
-    assert len(live.server.server_state.connections) == 0
+    wait_until(lambda: live.face._answers.bytes_taken == 16 * MIB, "the answer has no room")
+    wait_until(lambda: live.face._answers.bytes_taken == 0, "the answer keeps its room")
+    wait_until(lambda: len(live.server.server_state.connections) == 0, "the connection is kept")
 
 
 def test_a_stop_lets_an_upload_finish_and_refuses_new_connections(start: Start):
@@ -180,7 +177,7 @@ def test_a_stop_lets_an_upload_finish_and_refuses_new_connections(start: Start):
     sock, idle = live.connect(), live.connect()
     body = b"x" * MIB
     sock.sendall(put(body) + body[:1000])
-    time.sleep(0.2)
+    wait_until(lambda: live.face._bodies.bytes_taken > 0, "the upload has not begun")
     live.loop.call_soon_threadsafe(live.server.stop)
     time.sleep(0.5)
     assert live.thread.is_alive()

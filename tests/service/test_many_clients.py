@@ -14,7 +14,7 @@ from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.errors import DataExists, HoldfastError
 from tests.backends import Backend
-from tests.in_parallel import in_parallel
+from tests.in_parallel import Countdown, in_parallel
 from tests.lengths import BOTH, Length
 from tests.service.server_process import ServerProcess
 
@@ -108,22 +108,6 @@ class _Acknowledged:
     chunks: dict[str, dict[int, bytes]] = field(default_factory=dict)
 
 
-class _Countdown:
-    """Does something once, when `count` has been called so many times: a moment that no machine's speed decides."""
-
-    def __init__(self, left: int, then: Callable[[], object]) -> None:
-        self._left = left
-        self._then = then
-        self._lock = threading.Lock()
-
-    def count(self) -> None:
-        with self._lock:
-            self._left -= 1
-            is_over = self._left == 0
-        if is_over:
-            self._then()
-
-
 def _write_until_refused(
     api: Api, job_id: str, generation: int, client: int, acked: _Acknowledged, answered: Callable[[], None]
 ) -> None:
@@ -166,14 +150,14 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(backend: Backend, t
         api = server.api()
         round_acked = [_Acknowledged() for _ in range(CLIENTS)]
         acknowledged += round_acked
-        killer = _Countdown(moments.randrange(*ANSWERS), server.kill)
+        killer = Countdown(moments.randrange(*ANSWERS), server.kill)
 
         def work(
             client: int,
             api: Api = api,
             acked: list[_Acknowledged] = round_acked,
             generation: int = generation,
-            killer: _Countdown = killer,
+            killer: Countdown = killer,
         ) -> None:
             _write_until_refused(api, job_id, generation, client, acked[client], killer.count)
 

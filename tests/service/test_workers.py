@@ -15,7 +15,7 @@ from holdfast.model import checksum
 from holdfast.model.arn import source_arn
 from holdfast.model.errors import HoldfastError
 from tests.backends import Backend, embedded_only
-from tests.in_parallel import in_parallel
+from tests.in_parallel import Countdown, in_parallel
 from tests.service.workers import WorkersProcess, is_alive, wait_until
 
 CLIENTS = 32
@@ -194,11 +194,10 @@ def test_workers_end_with_a_supervisor_that_is_killed_and_the_next_service_has_e
                 return
             acknowledged[f"{client}/{number}"] = data
             number += 1
+            killer.count()
 
-    killer = threading.Timer(1.5, service.kill)
-    killer.start()
+    killer = Countdown(200, service.kill)
     in_parallel(work, 8)
-    killer.join()
     wait_until(lambda: not any(map(is_alive, workers)), "a worker outlives its supervisor", 5)
     sizes = _sizes(service.data)
     again = start(2)
@@ -207,7 +206,7 @@ def test_workers_end_with_a_supervisor_that_is_killed_and_the_next_service_has_e
     assert read_back(api, job_id, list(acknowledged)) == acknowledged
     put(api, job_id, "later", b"later")
     api.close()
-    assert len(acknowledged) > 8
+    assert len(acknowledged) >= 200
     assert again.stop() == 0
 
 
