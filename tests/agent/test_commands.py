@@ -225,7 +225,7 @@ def test_an_interrupt_leaves_the_job_and_says_so(folder: Path) -> None:
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         _wait_for_more(api, process, 0)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[1]
+        said = process.communicate(timeout=120)[1]
         assert process.returncode not in (0, 3)
         assert "run the same command again" in said
         assert "interrupted" in said

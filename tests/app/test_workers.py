@@ -105,7 +105,7 @@ def test_several_sockets_may_listen_where_one_holds_the_address_and_nobody_else_
         assert url(options, held) == f"http://127.0.0.1:{port}"
         # Holding is not listening.
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), timeout=5)
+            socket.create_connection(("127.0.0.1", port), timeout=120)
         with beside(held) as one, beside(held) as other:
             one.listen()
             other.listen()
@@ -114,7 +114,7 @@ def test_several_sockets_may_listen_where_one_holds_the_address_and_nobody_else_
                     refused(ServeOptions(StoreOptions(tmp_path), port=port))
             one.close()
             # Whoever comes when one is gone meets the other.
-            with socket.create_connection(("127.0.0.1", port), timeout=5):
+            with socket.create_connection(("127.0.0.1", port), timeout=120):
                 other.accept()[0].close()
 
 
@@ -147,7 +147,7 @@ def test_a_worker_says_that_it_lives_hears_what_it_is_told_and_ends_with_the_con
         with ours.makefile("rb") as lines:
             assert [from_worker(lines.readline()) for _ in range(3)] == [Ready(), Alive(), Alive()]
         ours.close()
-        assert tied.wait(10) == 1
+        assert tied.wait(120) == 1
 
 
 @pytest.mark.timeout(120)
@@ -179,7 +179,7 @@ def test_a_worker_that_outlives_its_supervisor_is_refused_by_the_next_service_an
                 for number in range(3):
                     with pytest.raises(HoldfastError):
                         api.put_object(job_id, f"after{number}", b"after", checksum.digest(b"after"))
-                assert worker.wait(20) == 1
+                assert worker.wait(120) == 1
                 while not isinstance(said[-1], Refused):
                     said.append(from_worker(lines.readline()))
                 with next_service.catalog.snapshot() as tx:

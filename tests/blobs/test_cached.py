@@ -46,7 +46,7 @@ class WatchedBlobs(LocalBlobs):
         self.reads.append((name, offset, length))
         data = super().read(name, offset, length)
         self.entered.release()
-        assert self.open.wait(20)
+        assert self.open.wait(120)
         if self.fails:
             raise self.fails.pop(0)
         return data
@@ -164,9 +164,9 @@ def test_who_wants_two_blocks_waits_only_for_the_one_that_is_under_way(
     blobs.put("packs/p", data)
     blobs.open.clear()
     first = pool.submit(cached.read, "packs/p", BLOCK_BYTES, 10)
-    assert blobs.entered.acquire(timeout=10)
+    assert blobs.entered.acquire(timeout=120)
     second = pool.submit(cached.read, "packs/p", 0, 3 * BLOCK_BYTES)
-    assert blobs.entered.acquire(timeout=10)
+    assert blobs.entered.acquire(timeout=120)
     blobs.open.set()
     assert first.result() == data[BLOCK_BYTES : BLOCK_BYTES + 10]
     assert second.result() == data
@@ -196,7 +196,7 @@ def test_who_waited_for_somebody_that_was_stopped_asks_himself(
     blobs.open.clear()
     blobs.fails = [KeyboardInterrupt()]
     first = pool.submit(cached.read, "packs/p", 0, 4)
-    assert blobs.entered.acquire(timeout=10)
+    assert blobs.entered.acquire(timeout=120)
     second = pool.submit(cached.read, "packs/p", 0, 4)
     waits_for(lambda: cached.hits + cached.misses == 2)
     blobs.open.set()
@@ -210,7 +210,7 @@ def test_what_is_deleted_while_it_is_under_way_is_not_held(
     blobs.put("packs/p", b"old")
     blobs.open.clear()
     reading = pool.submit(cached.read, "packs/p", 0, 3)
-    assert blobs.entered.acquire(timeout=10)
+    assert blobs.entered.acquire(timeout=120)
     cached.delete("packs/p")
     blobs.open.set()
     assert reading.result() == b"old"
@@ -271,9 +271,9 @@ def test_where_others_have_taken_all_room_a_read_goes_by(blobs: WatchedBlobs, po
     blobs.put("packs/p", pack(4 * BLOCK_BYTES))
     blobs.open.clear()
     first = pool.submit(cached.read, "packs/p", 0, 10)
-    assert blobs.entered.acquire(timeout=10)
+    assert blobs.entered.acquire(timeout=120)
     second = pool.submit(cached.read, "packs/p", BLOCK_BYTES, 10)
-    assert blobs.entered.acquire(timeout=10)
+    assert blobs.entered.acquire(timeout=120)
     assert cached.bytes_held == ROOM
     blobs.open.set()
     assert first.result() + second.result() == pack(4 * BLOCK_BYTES)[:10] + pack(4 * BLOCK_BYTES)[BLOCK_BYTES:][:10]

@@ -227,7 +227,7 @@ def test_where_all_connections_stay_in_use_the_next_one_is_told_so(postgres_url:
 
             thread = threading.Thread(target=ask)
             thread.start()
-            thread.join(20)
+            thread.join(120)
         assert [type(refused) for refused in other] == [Unavailable]
         assert "connections" in other[0].message
         few.close()

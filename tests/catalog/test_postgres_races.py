@@ -60,7 +60,7 @@ class Meeting:
         me = threading.get_ident()
         if me not in self._been:
             self._been.add(me)
-            self._barrier.wait(20)
+            self._barrier.wait(120)
 
 
 class MeetingAtInsert:

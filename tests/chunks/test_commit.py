@@ -45,7 +45,7 @@ class Hold:
 
     def __call__(self, tx: object, locations: Sequence[Location]) -> None:
         self.begun.set()
-        assert self.go.wait(20)
+        assert self.go.wait(120)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def together(commit: GroupCommit[Any], calls: Sequence[Callable[[], object]]) ->
     hold = Hold()
     holder = threading.Thread(target=commit.submit, args=([], hold))
     holder.start()
-    assert hold.begun.wait(20)
+    assert hold.begun.wait(120)
     results: list[object] = [None] * len(calls)
 
     def run(place: int) -> None:
@@ -81,7 +81,7 @@ def together(commit: GroupCommit[Any], calls: Sequence[Callable[[], object]]) ->
             threading.Event().wait(0.001)
     hold.go.set()
     for thread in [holder, *threads]:
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
     return results
 
@@ -210,7 +210,7 @@ def test_close_answers_those_who_wait_and_refuses_those_who_come_later(
     frame = sealed(store, keys, b"data")
     closer = threading.Thread(target=commit.close)
     results = together(commit, [lambda: commit.submit([frame], record(frame)), closer.start])
-    closer.join(20)
+    closer.join(120)
     assert not closer.is_alive()
     assert isinstance(results[0], Location)
     assert len(ledger.rows()) == 1

@@ -106,7 +106,7 @@ def test_after_a_group_with_company_the_next_one_waits_and_takes_who_comes_in_ti
     until(lambda: len(lane.groups) == 2)
     assert lane.groups[1] == first
     gathering.close()
-    lane.join(20)
+    lane.join(120)
     assert lane.groups[2] == [other]
 
 
@@ -146,7 +146,7 @@ def test_no_lane_sleeps_while_somebody_waits_for_another_purpose() -> None:
     until(lambda: sum(len(group) for lane in lanes for group in lane.groups) == len(sent))
     gathering.close()
     for lane in lanes:
-        lane.join(20)
+        lane.join(120)
         assert not lane.is_alive()
     taken = [one for lane in lanes for group in lane.groups for one in group]
     assert {id(one) for one in taken} == {id(one) for one in sent}
@@ -176,5 +176,5 @@ def test_close_wakes_every_lane() -> None:
     lanes = [Lane(gathering) for _ in range(5)]
     gathering.close()
     for lane in lanes:
-        lane.join(10)
+        lane.join(120)
         assert not lane.is_alive()

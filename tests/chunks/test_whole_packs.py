@@ -263,11 +263,11 @@ def test_a_pack_stays_open_while_its_transaction_is_under_way(
     hold = Hold()
     caller = threading.Thread(target=commit.submit, args=(sealed(store, keys, 1), hold))
     caller.start()
-    assert hold.begun.wait(20)
+    assert hold.begun.wait(120)
     [[uid]] = book.announced
     assert packs.is_open(keys.vault_uid, uid)
     hold.go.set()
-    caller.join(20)
+    caller.join(120)
     assert not packs.is_open(keys.vault_uid, uid)
 
 

@@ -26,7 +26,7 @@ class Service:
 
     def terminate(self) -> int:
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(120)
 
 
 def holdfast(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -56,7 +56,7 @@ def serving(data: Path, *arguments: str, under: tuple[str, ...] = ()) -> Iterato
         process.stdout.close()
 
 
-def wait_for(condition, seconds: float = 10) -> None:
+def wait_for(condition, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -118,7 +118,7 @@ def balanced(tmp_path: Path) -> Iterator[tuple[Node, int]]:
 
 
 def answered(port: int, line: bytes) -> int | None:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=120) as sock:
         sock.sendall(line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         with closing(http.client.HTTPResponse(sock)) as answer:
             answer.begin()

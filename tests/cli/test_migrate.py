@@ -119,7 +119,7 @@ def test_told_to_stop_it_lets_the_source_take_changes_again(store: Place, tmp_pa
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     wait_for((target / "moving.journal").exists)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode in (130, 0), said
     if process.returncode:
         assert "interrupted: the same command goes on with the move, and the store takes changes until then" in said

@@ -40,7 +40,7 @@ def request(service: Service, data: Path, method: str, target: str, body: bytes 
 
 
 def call(service: Service, data: Path, method: str, target: str, body: bytes = b"") -> dict[str, str]:
-    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=120) as sock:
         sock.sendall(request(service, data, method, target, body))
         response = http.client.HTTPResponse(sock)
         response.begin()
@@ -108,7 +108,7 @@ def test_sigterm_in_the_middle_of_an_upload_lets_it_finish_durably(tmp_path: Pat
             f"/backup-jobs/{job_id}/chunk/{upload}/0?checksum={checksum}&checksum-algorithm=SHA256&length={len(body)}"
         )
         raw = request(service, data, "PUT", target, body)
-        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=120) as sock:
             sock.sendall(raw[:-500_000])
             wait_for(lambda: "holdfast_bodies_in_flight 1.0" in numbers(service))
             service.process.terminate()
@@ -118,7 +118,7 @@ def test_sigterm_in_the_middle_of_an_upload_lets_it_finish_durably(tmp_path: Pat
             response.begin()
             assert response.status == 200
             response.read()
-        assert service.process.wait(20) == 0
+        assert service.process.wait(120) == 0
 
 
 def numbers(service: Service) -> str:

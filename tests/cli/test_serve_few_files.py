@@ -14,7 +14,7 @@ def test_at_a_low_limit_of_open_files_strangers_take_none_that_a_backup_needs(tm
         (tree / str(each)).write_bytes(b"%d" % each * 5000)
     with serving(data, "--reserve", "0", under=("prlimit", "--nofile=64:64")) as service, ExitStack() as strangers:
         for _ in range(150):
-            strangers.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=10))
+            strangers.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=120))
         environ = service.environ(data)
         done = holdfast("backup", str(tree), environ=environ)
         assert done.returncode == 0, done.stderr

@@ -84,7 +84,7 @@ def test_on_sighup_a_request_under_way_is_answered(tmp_path: Path):
         checksum = quote(base64.b64encode(hashlib.sha256(body).digest()).decode(), safe="")
         query = f"checksum={checksum}&checksum-algorithm=SHA256&length={len(body)}"
         raw = request(service, data, "PUT", f"/backup-jobs/{job}/chunk/{upload}/0?{query}", body)
-        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=120) as sock:
             sock.sendall(raw[:-500_000])
             service.process.send_signal(signal.SIGHUP)
             wait_for(lambda: events(service, "reloading"))
@@ -122,7 +122,7 @@ def test_a_log_that_is_not_read_stops_no_request_and_nothing_of_it_is_lost_at_a_
         process.terminate()
         with os.fdopen(reading) as log:
             told = [json.loads(line)["event"] for line in log]
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
         assert told.count("request") == 20
         assert told[-1] == "stopped"
     finally:

@@ -45,7 +45,7 @@ def test_on_sigterm_every_worker_answers_what_is_under_way(tmp_path: Path, every
                 f"/backup-jobs/{job}/chunk/{upload}/0?length={len(body)}&checksum={digest}&checksum-algorithm=SHA256"
             )
             raw = request(service, data, "PUT", target, body)
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=30))
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=120))
             sock.sendall(raw[:-500_000])
             begun.append((sock, raw[-500_000:]))
         wait_for(lambda: numbers(service.url)["holdfast_bodies_in_flight"] == UPLOADS, 30)
@@ -59,21 +59,21 @@ def test_on_sigterm_every_worker_answers_what_is_under_way(tmp_path: Path, every
             answer.begin()
             assert answer.status == 200, answer.read()
             answer.read()
-        assert service.process.wait(30) == 0
+        assert service.process.wait(120) == 0
 
 
 @pytest.mark.timeout(120)
 def test_asked_twice_it_stops_at_once(tmp_path: Path) -> None:
     data = tmp_path / "store"
     with serving(data, "--workers", "2") as service:
-        begun = [socket.create_connection(("127.0.0.1", service.port), timeout=30) for _ in range(8)]
+        begun = [socket.create_connection(("127.0.0.1", service.port), timeout=120) for _ in range(8)]
         for sock in begun:
             # A head that never ends.
             sock.sendall(b"GET / HTTP/1.1\r\n")
         service.process.terminate()
         wait_for(lambda: refuses(service.port), 30)
         service.process.terminate()
-        assert service.process.wait(20) == 0
+        assert service.process.wait(120) == 0
         for sock in begun:
             sock.close()
 

@@ -88,10 +88,10 @@ class RawServer:
         # A connect wakes the accepting thread, which closing the listener alone would not.
         self._stopping = True
         socket.create_connection(self._listener.getsockname()).close()
-        self._accepting.join(10)
+        self._accepting.join(120)
         self._listener.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(120)
         if error is None and self.failures:
             raise self.failures[0]
 

@@ -14,7 +14,7 @@ from typing import Self
 
 _READY = re.compile(r"holdfast: listening on (http://\S+)")
 _START_SECONDS_MAX = 60
-_STOP_SECONDS_MAX = 30
+_STOP_SECONDS_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)

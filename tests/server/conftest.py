@@ -59,7 +59,7 @@ def starting() -> Iterator[Start]:
 
         thread = threading.Thread(target=run)
         thread.start()
-        assert ready.wait(10)
+        assert ready.wait(120)
         port = listener.getsockname()[1]
         running.append(Live(port, metrics, log, server, loop, thread, threads, face))
         return running[-1]

@@ -147,7 +147,7 @@ class Live:
     sockets: list[socket.socket] = field(default_factory=list)
 
     def connect(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=120)
         self.sockets.append(sock)
         return sock
 
@@ -155,7 +155,7 @@ class Live:
         if self.thread.is_alive():
             with contextlib.suppress(RuntimeError):
                 self.loop.call_soon_threadsafe(self.server.stop)
-        self.thread.join(20)
+        self.thread.join(120)
         assert not self.thread.is_alive()
 
     def close(self) -> None:

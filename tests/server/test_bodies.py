@@ -83,7 +83,7 @@ def test_bodies_wait_for_room_and_all_are_answered(start: Start):
         with lock:
             inside += len(params["Data"])
             peak = max(peak, inside)
-        together.wait(30)
+        together.wait(120)
         with lock:
             inside -= len(params["Data"])
         return take_chunk(caller, params)
@@ -100,7 +100,7 @@ def test_bodies_wait_for_room_and_all_are_answered(start: Start):
     for each in clients:
         each.start()
     for each in clients:
-        each.join(30)
+        each.join(120)
     assert statuses == [200] * 12
     assert 8 * MIB <= peak <= 18 * MIB
 

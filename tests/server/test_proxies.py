@@ -85,7 +85,7 @@ class Waiting:
         self.expect = expect
         self.host = f"127.0.0.1:{port}"
         self.port = port
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=120)
         self.sent = 0
 
     def put(self, body: bytes, *, secret: str = SECRET) -> Reply:
@@ -104,7 +104,7 @@ class Waiting:
             reply = self.read()
         if reply.headers.get("connection", "").lower() == "close":
             self.sock.close()
-            self.sock = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+            self.sock = socket.create_connection(("127.0.0.1", self.port), timeout=120)
         return reply
 
     def read(self) -> Reply:

@@ -22,7 +22,7 @@ class Echo:
         self.door.shutdown(socket.SHUT_RDWR)
         self.door.close()
         for thread in self.threads:
-            thread.join(10)
+            thread.join(120)
 
     def _accept(self) -> None:
         while True:
@@ -57,7 +57,7 @@ def proxy(echo: Echo) -> Iterator[FaultProxy]:
 
 
 def connected(proxy: FaultProxy) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=120)
 
 
 def said(client: socket.socket, data: bytes) -> bytes:
@@ -224,7 +224,7 @@ def test_modes_may_be_changed_at_any_time_while_many_talk(proxy: FaultProxy) -> 
     proxy.pass_all()
     over.set()
     for talker in talkers:
-        talker.join(10)
+        talker.join(120)
     assert [answer for answer in wrong if not (b"question" * 500).startswith(answer)] == []
     with connected(proxy) as client:
         assert said(client, b"x") == b"x"

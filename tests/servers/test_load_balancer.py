@@ -87,7 +87,7 @@ def balancer(nodes: list[Node]) -> Iterator[LoadBalancer]:
 def answers(balancer: LoadBalancer, count: int, path: str = "/") -> Counter[str]:
     """What `count` requests of one connection were answered."""
     seen: Counter[str] = Counter()
-    with closing(http.client.HTTPConnection("127.0.0.1", balancer.port, timeout=30)) as client:
+    with closing(http.client.HTTPConnection("127.0.0.1", balancer.port, timeout=120)) as client:
         for _ in range(count):
             client.request("GET", path)
             answer = client.getresponse()
@@ -122,7 +122,7 @@ def test_the_loss_of_a_node_costs_no_request_that_begins_after_it(balancer: Load
 def test_a_client_that_waits_to_be_told_to_continue_is_told_by_the_node(
     balancer: LoadBalancer, nodes: list[Node]
 ) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", balancer.port, timeout=30)) as client:
+    with closing(http.client.HTTPConnection("127.0.0.1", balancer.port, timeout=120)) as client:
         client.putrequest("PUT", "/body")
         client.putheader("Expect", "100-continue")
         client.putheader("Content-Length", "5")

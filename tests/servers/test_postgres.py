@@ -82,7 +82,7 @@ def test_a_fault_proxy_stands_between(postgres_server: Postgres, postgres_url: s
             asking.start()
             assert not answered.wait(0.3)
             proxy.cut()
-            asking.join(10)
+            asking.join(120)
             assert answered.is_set()
         with pytest.raises(psycopg.OperationalError, match="refused"):
             ask(url, "SELECT 1")

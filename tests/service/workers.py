@@ -91,7 +91,7 @@ def numbers(url: str) -> dict[str, float]:
 def _page(url: str) -> str:
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=30) as page:
+            with urllib.request.urlopen(url, timeout=120) as page:
                 text: str = page.read().decode()
                 return text
         except ConnectionError:

@@ -157,7 +157,7 @@ def echo() -> Iterator[int]:
 
 def says_back(port: int, words: bytes) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as talk:
+        with socket.create_connection(("127.0.0.1", port), timeout=120) as talk:
             talk.sendall(words)
             talk.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: talk.recv(4096), b"")) == words

@@ -30,7 +30,7 @@ class Chore:
 def test_all_work_is_done_and_close_ends_the_thread() -> None:
     chores = [Chore(50), Chore(3)]
     runner = Runner(chores, SystemClock(), lambda worker, trouble: None, idle_seconds=60)
-    assert all(chore.done.wait(10) for chore in chores)
+    assert all(chore.done.wait(120) for chore in chores)
     runner.close()
     assert [chore.left for chore in chores] == [0, 0]
     steps = [chore.steps for chore in chores]
@@ -42,7 +42,7 @@ def test_a_worker_in_trouble_is_reported_and_keeps_nobody_from_work() -> None:
     reported: list[tuple[Worker, Exception]] = []
     broken, sound = Chore(1, Unavailable("the disk is full")), Chore(20)
     runner = Runner([broken, sound], SystemClock(), lambda *said: reported.append(said), trouble_seconds=60)
-    assert sound.done.wait(10)
+    assert sound.done.wait(120)
     runner.close()
     assert reported == [(broken, broken.trouble)]
     assert broken.steps == 1
@@ -58,6 +58,6 @@ def test_a_worker_in_trouble_is_tried_again() -> None:
             again.set()
 
     runner = Runner([chore], SystemClock(), report, idle_seconds=0.01, trouble_seconds=0.01)
-    assert again.wait(10)
-    assert chore.done.wait(10)
+    assert again.wait(120)
+    assert chore.done.wait(120)
     runner.close()
