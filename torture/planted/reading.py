@@ -118,17 +118,17 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "A chunk of the base may be claimed although its frame is bad",
         "G2",
-        "catalog/statements/chunk_index.sql",
-        "c.chunk_id = :chunk_id AND c.bad = 0\n",
-        "c.chunk_id = :chunk_id\n",
+        "catalog/chunk_index.py",
+        "_NO_CHUNK if known is None or known.bad else known.chunk_no",
+        "_NO_CHUNK if known is None else known.chunk_no",
         "tests/dataplane/test_skipping.py::test_a_chunk_whose_frame_is_bad_must_be_sent",
     ),
     bug(
         "A chunk may be claimed by its checksum alone",
         "G7",
-        "catalog/statements/chunk_index.sql",
-        "  AND (o.job_no = :job_no\n",
-        "  AND (1 = 1 OR o.job_no = :job_no\n",
+        "catalog/chunk_index.py",
+        "    return None if known is None or possessor is None else",
+        "    return None if known is None else",
         "tests/dataplane/test_skipping.py::test_knowing_a_checksum_is_not_possessing_the_chunk",
     ),
     bug(
