@@ -1,0 +1,86 @@
+"""Bugs towards those who prove too little: what they may cost, and what they may learn or make us believe."""
+
+from torture.planted.bug import Bug, bug
+
+BUGS: tuple[Bug, ...] = (
+    bug(
+        "Query parameters are not counted before they are canonicalised",
+        "G8",
+        "sigv4/authorization.py",
+        "    if pairs > QUERY_PAIRS_MAX:\n",
+        "    if pairs < 0:\n",
+        "tests/sigv4/test_bounds.py::test_a_head_with_thousands_of_query_pairs_is_refused_before_it_is_canonicalised",
+    ),
+    bug(
+        "What stands around the bytes of a chunked body is not counted",
+        "G8",
+        "server/framing.py",
+        "        if self._framing_bytes > allowed:\n",
+        "        if self._framing_bytes < 0:\n",
+        "tests/server/test_strangers.py::test_what_stands_around_the_bytes_of_a_body_is_bounded",
+    ),
+    bug(
+        "Connections that wait for a request keep others out",
+        "G8",
+        "server/slots.py",
+        "        if victim is None:\n",
+        "        if victim is None or not victim.has_left:\n",
+        "tests/server/test_slots.py::test_an_address_that_uses_up_its_share_closes_the_longest_waiting_of_its_own",
+    ),
+    bug(
+        "An object is read as often as its token is repeated",
+        "G8",
+        "dataplane/get_objects.py",
+        "    _check_repeats(numbers)\n",
+        "",
+        "tests/dataplane/test_batches.py::test_an_object_that_is_asked_for_twice_in_one_batch_is_refused",
+    ),
+    bug(
+        "An agent follows pages that go round in a circle",
+        "G8",
+        "client/page_progress.py",
+        "        if token == self._earlier:\n",
+        '        if token == "":\n',
+        "tests/client/test_endless_answers.py::test_pages_that_go_round_in_a_circle_are_given_up",
+    ),
+    bug(
+        "A frame header may claim any length",
+        "G8",
+        "packfile/layout.py",
+        "    if raw_bytes > FRAME_CONTENT_BYTES_MAX or stored_bytes > raw_bytes:\n",
+        "    if raw_bytes < 0:\n",
+        "tests/packfile/test_layout.py::test_a_frame_that_claims_more_than_any_frame_holds_is_refused_even_with_a_right_checksum",
+    ),
+    bug(
+        "A client behind a proxy is answered before it has sent its body",
+        "G4",
+        "server/early.py",
+        "    if any(name in _ADDED_BY_PROXIES or name.startswith(_PROXY_PREFIX) for name, _ in head.headers):\n",
+        "    if not head.headers:\n",
+        "tests/server/test_proxies.py::test_an_early_answer_is_for_who_reached_this_socket_or_promised_to_close",
+    ),
+    bug(
+        "The open page of metrics tells what deduplication saved",
+        "G6",
+        "observe/metrics.py",
+        "if family.name in FOR_EVERYONE)",
+        "if family.name)",
+        "tests/observe/test_metrics.py::test_what_everyone_may_read_is_the_same_for_a_chunk_that_is_held_and_one_that_is_new",
+    ),
+    bug(
+        "A damaged metadata string is taken for another client's plain file",
+        "G2",
+        "agent/attributes.py",
+        "        if mark is None:\n",
+        "        if mark is None or mark is not None:\n",
+        "tests/agent/test_attributes.py::test_our_mark_before_what_cannot_be_read_is_damage_and_never_another_clients",
+    ),
+    bug(
+        "A recovery point from the future comes after those committed later",
+        "G4",
+        "agent/points.py",
+        "        latest = min(latest, _time(point))\n",
+        "        latest = _time(point)\n",
+        "tests/agent/test_points.py::test_points_of_several_vaults_are_merged_by_time_and_one_from_the_future_counts_as_its_successor_does",
+    ),
+)
