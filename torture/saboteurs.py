@@ -95,7 +95,7 @@ class Copy:
 
     def test(self, nodes: Sequence[str], *options: str) -> Verdict:
         """Run these tests over the copy as it is now."""
-        words = ("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=short", "--no-header")
+        words = ("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=short", "--no-header", "-m", "")
         limits = (f"--timeout={_SECONDS_A_TEST}", "--timeout-method=signal", f"--basetemp={self._folder / 'tests'}")
         try:
             done = self._python(*words, *limits, *options, *nodes)
