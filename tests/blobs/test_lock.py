@@ -40,7 +40,7 @@ def test_a_second_process_is_refused_and_told_whom_to_ask(tmp_path: Path) -> Non
 
 def test_who_serves_nobody_is_waited_for_and_no_address_is_made_up(tmp_path: Path) -> None:
     child = hold_in_a_child(tmp_path)
-    with pytest.raises(Unavailable, match=rf"process {child.pid}, which serves nobody else: wait") as refused:
+    with pytest.raises(Unavailable, match=rf"process {child.pid}, which serves no other: wait") as refused:
         StoreLock(tmp_path)
     assert "http" not in refused.value.message
     end(child)

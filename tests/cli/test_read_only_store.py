@@ -19,7 +19,7 @@ from holdfast.observe.metrics import Metrics
 
 @contextmanager
 def read_only(directory: Path) -> Iterator[Path]:
-    """The directory, mounted again so that nobody can write to it."""
+    """The directory, mounted again so that it cannot be written to."""
     view = directory.with_name(f"{directory.name}-read-only")
     view.mkdir()
     if subprocess.run(["mount", "--bind", str(directory), str(view)], capture_output=True).returncode:

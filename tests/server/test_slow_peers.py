@@ -1,4 +1,4 @@
-"""Peers that move bytes slowly hold memory only for as long as nobody else needs it."""
+"""Peers that move bytes slowly hold memory only until another one needs it."""
 
 import contextlib
 import socket

@@ -52,7 +52,7 @@ class Plan:
 def back_up(api: Api, plan: Plan, tally: Tally[BackupReport], clock: Clock) -> None:
     """Carry out `plan`, counting in `tally`. Raises errors of model/errors; the job is then left to be resumed.
 
-    Except where the store has no room: a job that nobody can finish would hold what the others need, so it is stopped
+    Except where the store has no room: a job that cannot be finished would hold what the others need, so it is stopped
     (docs/adr/0065).
     """
     try:

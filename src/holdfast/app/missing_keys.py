@@ -1,7 +1,7 @@
 """Keys that a store had and has no more, as after the import of a bundle that is older than the last rotation.
 
 The catalog remembers the number of each vault's newest key. Without a key what was written under it cannot be read, and
-looks like damage to whoever does not know; so it is said when the store is opened and when a bundle is imported.
+looks like damage; so it is said when the store is opened and when a bundle is imported.
 """
 
 from collections.abc import Iterable

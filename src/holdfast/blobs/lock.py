@@ -74,11 +74,14 @@ class StoreLock:
 
 @contextmanager
 def shared_lock(directory: Path) -> Iterator[None]:
-    """Keeps out whoever would change the store in `directory` while it is only read. Unavailable if somebody has it."""
+    """Keeps out processes that would change the store in `directory` while it is only read.
+
+    Raises Unavailable if one has it open.
+    """
     try:
         descriptor = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
-        # Not copied along, or not ours to read: then there is nobody whom it would keep out.
+        # Not copied along, or not ours to read: then there is no process to keep out.
         yield
         return
     try:
@@ -97,7 +100,7 @@ def _refusal(directory: Path, note: bytes) -> str:
     pid, _, rest = note.decode("utf-8", "replace").partition("\n")
     holder = f"the store {directory} is in use by process {pid.strip() or 'unknown'}"
     if not rest.strip():
-        return f"{holder}, which serves nobody else: wait until it ends, stop it, or choose another store"
+        return f"{holder}, which serves no other: wait until it ends, stop it, or choose another store"
     data = shlex.quote(os.path.abspath(directory))
     return (
         f'{holder}, which serves it at {rest.strip()}: use that, by eval "$(holdfast env --data {data})" and without'

@@ -195,7 +195,7 @@ def _distinct(group: list[Ticket]) -> dict[tuple[bytes, bytes], SealedFrame]:
 def _refusal(shortage: str) -> DiskFull:
     return DiskFull(
         f"the disk of the store has no room for the reserve yet ({shortage}): free space, or delete recovery points or"
-        " stop jobs that nobody will finish (`holdfast job list --state RUNNING`) and run `holdfast gc`; until then"
+        " stop abandoned jobs (`holdfast job list --state RUNNING`) and run `holdfast gc`; until then"
         " nothing new is taken, and nothing acknowledged is lost"
     )
 

@@ -77,7 +77,7 @@ class Room(Protocol):
         """Give it to those who write; False if there was none to give."""
 
     def shortage(self) -> str:
-        """What there is and what there would have to be, for whoever is refused."""
+        """What there is and what there would have to be, for the message of a refusal."""
 
 
 class NoRoomKept:

@@ -174,7 +174,7 @@ def _show_open_jobs(found: "Collected") -> None:
     for job in found.open_jobs or ():
         say(
             f"Backup job {job.backup_job_id} of {source_name(job.resource_arn)!r} has not ended and keeps what it has"
-            f" put, {size(job.bytes)}. If nobody will finish it: 'holdfast job stop {job.backup_job_id}' and collect."
+            f" put, {size(job.bytes)}. If it is abandoned: 'holdfast job stop {job.backup_job_id}' and collect."
         )
 
 

@@ -2,7 +2,7 @@
 
 What always holds: what comes out is a 2xx answer or an error of model/errors. A `CallerError`, or damage, is never
 tried again; any other error is (what the service calls its own defect once, the rest several times), after a wait that
-doubles, with jitter, or after the wait that the service asked for. Each attempt is signed anew, so that a long wait
+doubles, with jitter, or after the wait that the service asked for. Each attempt is signed again, so that a long wait
 does not outlive the clock window. Every operation of the agent may be repeated safely: that is the service's promise
 (idempotent uploads, completions and commits).
 """

@@ -1,7 +1,7 @@
 """Text as it may be shown: what would steer a terminal, or make a line read otherwise than it is, becomes an escape.
 
 Names, ARNs and messages come from other people's files, from other clients and from the other end of a connection. What
-is escaped: control characters (C0, DEL, C1: with them a terminal is told to clear, to type, to rename its window), line
+is escaped: control characters (C0, DEL, C1: they make a terminal clear, type, or rename its window), line
 and paragraph separators, what turns the direction of text round or shows nothing at all, and lone surrogates, which no
 output takes. Everything else stays as it is, in whatever script: joiners that emoji and several scripts need, too.
 """

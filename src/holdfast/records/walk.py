@@ -65,7 +65,7 @@ class PackWalk:
         try:
             size = self.blobs.size(name)
         except NotFound as missing:
-            # It was listed: something else than a file has its name, and nobody can say what the file held.
+            # It was listed: something else than a file has its name, and what the file held cannot be known.
             self.listener.trouble(Trouble(name, 0, 0, missing.message, is_unknown=True))
             self.findings.add_pack(self.vault_uid, FoundPack(pack_uid, 0, 0))
             return

@@ -1,7 +1,7 @@
 """Takes new connections from a listening socket, counts them from that moment on, and refuses those that are too many.
 
-The event loop's own server would count a TLS connection only after its handshake, make a TLS object for whoever
-connects and says nothing, and end in a loop of tracebacks when there are no descriptors left. So connections are
+The event loop's own server would count a TLS connection only after its handshake, make a TLS object for a peer
+that connects and says nothing, and end in a loop of tracebacks when there are no descriptors left. So connections are
 accepted here: each gets its slot first; one on a TLS port is looked at without reading (is it TLS at all?), and only
 then given to the event loop. Invariant: each slot that was entered is left, whatever becomes of its connection.
 """

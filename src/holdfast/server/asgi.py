@@ -169,7 +169,7 @@ class Face:
             raise Transient("there was no memory to read the body: send the request again") from full
 
     async def _send(self, send: ASGISendCallable, response: Response, room: Room, carrier: Exchange) -> None:
-        """The answer, at a rate that keeps nobody from theirs; who reads too slowly is cut off and may ask again."""
+        """The answer, at a least rate; a client that reads too slowly is cut off and may ask again."""
         size = len(response.body)
         if size <= UNCOUNTED_BYTES_MAX:
             await reply(send, response)

@@ -93,7 +93,7 @@ def load(tls: Tls) -> Pair:
         context.load_cert_chain(tls.certificate, tls.key, password=_refuse)
     except _Encrypted:
         raise InvalidInput(
-            f"the TLS key {tls.key} is encrypted, and a service that starts by itself has nobody to ask: write it"
+            f"the TLS key {tls.key} is encrypted, and a service cannot ask for its pass phrase when it starts: write it"
             f" without a pass phrase (openssl pkey -in {tls.key} -out NEW), readable by the service alone"
         ) from None
     except ssl.SSLError as refused:

@@ -36,7 +36,7 @@ class ServerOptions:
 
 @dataclass(frozen=True, slots=True)
 class OpsDoor:
-    """A second address, in plain HTTP, for whoever watches the service; with connections of its own."""
+    """A second address, in plain HTTP, for monitoring; with connections of its own."""
 
     listener: socket.socket
     connections_max: int

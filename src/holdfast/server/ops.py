@@ -10,7 +10,7 @@ _NOTHING = b"there is nothing here but /health/live, /health/ready and /metrics\
 
 
 class OpsFace:
-    """Answers from `health`, whoever asks; reads no bodies."""
+    """Answers from `health` to every client; reads no bodies."""
 
     def __init__(self, health: Health) -> None:
         self._health = health

@@ -143,7 +143,7 @@ class HoldfastProtocol(HttpToolsProtocol):
             self._refuse(refused.reason, refused.error)
 
     def _after_piece(self, size: int) -> None:
-        """What the parser cannot see: bytes that are nobody's, a body that comes before it is wanted."""
+        """What the parser cannot see: bytes that belong to no request, a body that comes before it is wanted."""
         self._head.after_piece(size, idle=self._current is None or self._current.response_complete)
         exchange = self._parsed
         if exchange is None or not exchange.more_body or self._drain_bytes_left is not None:

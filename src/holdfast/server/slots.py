@@ -4,7 +4,7 @@ Connections are counted from the moment they are accepted, handshakes included. 
 
 - no address (IPv6: no /64) has more than its share, except proxies that are trusted;
 - where a share or the whole is used up, a connection that waits for a request is closed for the new one: first one
-  from which no signed request has ever come, the longest waiting first. So connections that do nothing keep nobody out;
+  from which no signed request has ever come, the longest waiting first. So idle connections keep no other out;
 - where all are at work, the new one gets a place in a small reserve, in which only health is answered.
 """
 
@@ -26,7 +26,7 @@ class SlotOptions:
 
 
 class Slot:
-    """The place of one connection; whoever holds it calls `leave` when the connection ends, as often as it likes."""
+    """The place of one connection; its holder calls `leave` when the connection ends, any number of times."""
 
     __slots__ = ("_slots", "address", "evict", "has_left", "is_proven", "refusal", "site")
 

@@ -1,5 +1,5 @@
 -- References say in which series they are, so that what one source uses of a chunk is found among all that others use of it.
--- The table is written anew, in its order: that is quicker than to change each row, and leaves it without holes.
+-- The table is rewritten in its order: that is quicker than to change each row, and leaves it without holes.
 CREATE TABLE references_by_series (
     object_no INTEGER NOT NULL,
     chunk_index INTEGER NOT NULL,
