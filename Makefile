@@ -9,21 +9,21 @@ LISTEN ?= 127.0.0.1:9220
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
 export SRC
 
-.PHONY: demo serve test test-long test-all check bench bench-gc bench-scale bench-workers torture torture-cluster lock clean help
+.PHONY: demo serve test test-long test-all check bench bench-gc bench-scale bench-workers torture torture-cluster bytecode lock clean help
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
-demo: $(VENV)/.run ## back up a real directory (SRC=..., default Python's own library), change it, restore it, compare everything
+demo: $(VENV)/.run bytecode ## back up a real directory (SRC=..., default Python's own library), change it, restore it, compare everything
 	$(BIN)/python -m scripts.demo $(if $(SRC),"$$SRC")
 
-serve: $(VENV)/.run ## run the service in the foreground (DATA=..., LISTEN=host:port)
+serve: $(VENV)/.run bytecode ## run the service in the foreground (DATA=..., LISTEN=host:port)
 	$(BIN)/holdfast serve --data "$(DATA)" --listen "$(LISTEN)"
 
-test: $(VENV)/.dev ## run the tests (PYTEST_ARGS=... to choose)
+test: $(VENV)/.dev bytecode ## run the tests (PYTEST_ARGS=... to choose)
 	$(PYTEST) $(PYTEST_ARGS)
 
-test-long: $(VENV)/.dev ## run the long tests, which `make test` leaves out
+test-long: $(VENV)/.dev bytecode ## run the long tests, which `make test` leaves out
 	$(PYTEST) -m "long and not torture" $(PYTEST_ARGS)
 
 test-all: test test-long ## run both
@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## linters, types and floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## measure against restic and borg where they are installed; writes docs/benchmarks.md
+bench: $(VENV)/.dev bytecode ## measure against restic and borg where they are installed; writes docs/benchmarks.md
 	$(BIN)/python -m bench.run $(BENCH_ARGS)
 
 bench-gc: $(VENV)/.dev ## measure what collecting a deleted recovery point costs, by what is kept; writes docs/benchmarks.md
@@ -54,6 +54,11 @@ torture-cluster: $(VENV)/.dev ## attack three nodes on PostgreSQL and a bucket f
 
 lock: $(VENV)/.dev ## renew the lock files (LOCK_ARGS=--upgrade to move versions)
 	$(BIN)/python scripts/lock.py $(LOCK_ARGS)
+
+# As an installer leaves it. Compiling half of the program at each start costs as much again as the start itself, where
+# Python is not allowed to write what it has compiled (PYTHONDONTWRITEBYTECODE).
+bytecode: | $(BIN)/python
+	@$(BIN)/python -m compileall -q src
 
 clean: ## remove everything that was made here
 	rm -rf build dist .venv .venvs .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
