@@ -43,7 +43,7 @@ def test_there_and_back_in_the_words_of_the_manual(
     node = elsewhere.place(tmp_path / "node", store.clock)
     assert moved(*store.arguments("from"), *node.arguments("to")) == 0
     said = capsys.readouterr().out
-    assert "1 packs" in said and "1 key records" in said
+    assert " 1 pack, " in said and "1 key record\n" in said
     assert "in 20 tables, compared" in said
     assert "the old place:  can be read, and takes no changes any more" in said
     assert f"holdfast serve --data {node.folder}" in said
