@@ -119,7 +119,7 @@ def test_a_job_on_a_base_that_is_not_the_newest_kept_point_is_told(rig: Rig) -> 
 def test_a_frame_whose_bytes_are_gone_is_told(rig: Rig, tmp_path: Path) -> None:
     for pack in (tmp_path / "store" / "blobs" / "packs").rglob("*/*"):
         pack.write_bytes(bytes(pack.stat().st_size))
-    assert any(rig.point in wrong and "Internal" in wrong for wrong in rig.wrong(rig.memory.lines))
+    assert any(rig.point in wrong and "Damaged" in wrong for wrong in rig.wrong(rig.memory.lines))
 
 
 def test_what_was_never_answered_may_be_there_or_not_and_a_look_decides_it(rig: Rig) -> None:

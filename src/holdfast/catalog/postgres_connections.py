@@ -6,6 +6,7 @@ What is always true here: a connection that failed is closed and never handed ou
 answered in time (a half-open connection, a server that hangs) ends by its socket being shut.
 """
 
+import re
 import socket
 import threading
 import time
@@ -28,6 +29,8 @@ _CONNECT_SECONDS = 5
 _AGAIN_SECONDS = 0.2
 _LOOK_SECONDS = 0.5
 _TRUSTED_SECONDS = 1.0
+
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 # Set in every session. A session that this process no longer serves must not keep others from their locks: the server
 # ends one that idles within a transaction, a statement that runs on, and notices a peer that is gone.
@@ -132,6 +135,11 @@ class Connections:
 
 def connect(options: PostgresOptions) -> Connection[Row]:
     """A new connection, whose statements find our schema. Raises psycopg.OperationalError, Unavailable."""
+    if not _SCHEMA.fullmatch(options.schema):  # it goes into the settings of the session as it is
+        raise Unavailable(
+            f"the schema {options.schema[:80]!r} cannot be used: it must be 1 to 63 of a-z 0-9 _, not beginning with a"
+            " digit"
+        )
     settings = {**_SETTINGS, "search_path": f"{options.schema},pg_catalog"}
     try:
         connection: Connection[Row] = psycopg.connect(

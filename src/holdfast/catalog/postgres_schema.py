@@ -22,7 +22,6 @@ from holdfast.catalog.transaction import Row, Tx
 from holdfast.model.errors import Unavailable
 
 _FILE = re.compile(r"([0-9]{4})_(expand|contract)_\w+\.sql")
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _LOCK = 0x4846_5343
 _VERSION_MIN = 130_000
 
@@ -65,11 +64,6 @@ def require_spoken(tx: Tx) -> None:
 
 def apply(options: PostgresOptions, where: str, steps: list[SchemaStep] | None = None) -> None:
     """Applies what is missing and may be applied. Raises Unavailable for a schema that a newer program contracted."""
-    if not _SCHEMA.fullmatch(options.schema):
-        raise Unavailable(
-            f"the schema {options.schema[:80]!r} cannot be used: it must be 1 to 63 of a-z 0-9 _, not beginning with a"
-            " digit"
-        )
     with connect_patiently(options, where, time.monotonic() + options.patience_seconds) as connection:
         if connection.info.server_version < _VERSION_MIN:
             raise Unavailable(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from holdfast.cli.output import print_facts, print_json
+from holdfast.cli.output import print_facts, print_json, say
 
 
 def rotate_access(
@@ -44,6 +44,6 @@ def rotate_access(
         return
     print_facts((("access key", key.access_key_id), ("file", path)))
     if finish:
-        print("the key before is refused by every node that is started again with this file")
+        say("the key before is refused by every node that is started again with this file")
     else:
-        print("both keys are accepted by every node that is started again with this file; then: --finish")
+        say("both keys are accepted by every node that is started again with this file; then: --finish")
