@@ -16,12 +16,14 @@ _OPEN_KEPT = 128
 class Directory:
     """Owns one descriptor of a directory. The rest is what agent.target found out about it, None at first."""
 
-    __slots__ = ("fd", "folds", "inherits", "listed")
+    __slots__ = ("fd", "folds", "inherits", "is_open", "listed")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.inherits: bool | None = None
         self.folds: bool | None = None
+        self.is_open = False
+        """Whether it is known to be open to who restores."""
         self.listed: set[bytes] = set()
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:

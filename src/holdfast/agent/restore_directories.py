@@ -166,7 +166,8 @@ class Directories:
         return None
 
     def _open_up(self, parts: Parts, directory: Directory) -> None:
-        if os.access(".", os.W_OK | os.X_OK, dir_fd=directory.fd, effective_ids=True):
+        if directory.is_open or os.access(".", os.W_OK | os.X_OK, dir_fd=directory.fd, effective_ids=True):
+            directory.is_open = True
             return
         status = os.fstat(directory.fd)
         if status.st_uid != os.geteuid():

@@ -97,6 +97,8 @@ def make_directory(parent: Directory, leaf: bytes, mode: int) -> tuple[Directory
             if made:
                 _forget_inherited(parent, directory.fd)
                 directory.inherits = False
+                directory.folds = parent.folds  # a new directory takes names as the one it is in
+                directory.is_open = True
                 parent.listed.add(leaf)
             return directory, made
         with suppress(FileNotFoundError, IsADirectoryError):
