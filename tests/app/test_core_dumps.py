@@ -29,10 +29,10 @@ def _cores_are_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def leaves_core(process: subprocess.Popen) -> bool:
-    process.send_signal(signal.SIGQUIT)
+    process.send_signal(signal.SIGABRT)
     _, status = os.waitpid(process.pid, 0)
-    process.returncode = -signal.SIGQUIT
-    assert os.WTERMSIG(status) == signal.SIGQUIT
+    process.returncode = -signal.SIGABRT
+    assert os.WTERMSIG(status) == signal.SIGABRT
     return os.WCOREDUMP(status)
 
 
