@@ -185,6 +185,8 @@ class World(ComparedStore):
     def jump(self, years: int) -> None:
         """The clock, forward or back. A job whose lease is over can no longer be used, and makes way for the next."""
         self.clock.us = self.model.now_us = self.clock.us + years * YEAR_US
+        if years < 0:
+            self._touch_all()
         for number, key in enumerate(SOURCES):
             running = self.model.series[key].running
             if running is not None and self.clock.us > running.started_us + LEASE_OVER_US:
@@ -192,6 +194,18 @@ class World(ComparedStore):
                 refused(InvalidState, partial(self.inside.put, running.job, "late", Content()))
                 self._start(key)
                 assert self.model.series[SOURCES[number]].running is not running
+
+    def _touch_all(self) -> None:
+        """Uses every job that was touched later than it is now: its lease begins again at this earlier time."""
+        for series in self.model.series.values():
+            running = series.running
+            if running is not None and self.clock.us < running.started_us:
+                self.inside.call("ListObjects", StorageJobId=running.job)
+                running.started_us = self.clock.us
+            for point in series.points.values():
+                if point.reader is not None and self.clock.us < point.reader_us:
+                    self.inside.call("ListObjects", StorageJobId=point.reader)
+                    point.reader_us = self.clock.us
 
     def restart(self) -> None:
         """As a service that is stopped and started."""
