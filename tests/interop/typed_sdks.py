@@ -89,6 +89,14 @@ def java_program() -> Program:
         return ["java", "-cp", f"{folder / 'classes'}:{folder / 'jars'}/*", "RoundTrip"]
 
 
+_VERSION = {"go": "version", "java": "-version", "javac": "-version"}
+"""How a tool is asked for its version, where that is not by --version."""
+
+
 def _need(tool: str) -> None:
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not on this machine, so the SDK that needs it is not tested")
+    # A launcher may be there without what it launches (rustup's for a user who has no toolchain).
+    asked = subprocess.run([tool, _VERSION.get(tool, "--version")], capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        pytest.skip(f"{tool} does not run, so the SDK that needs it is not tested: {asked.stderr.strip()[:200]}")
